@@ -1,0 +1,104 @@
+# `make demo` and `make test` set up all that they need. Each environment is made anew when its
+# requirements file changes; nothing is installed outside this folder.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+# One recipe at a time: two installers, or two local accounts, would be in each other's way.
+.NOTPARALLEL:
+
+# Python 3.13, as the functions run on; LocalStack does not run on 3.11. pyenv finds it by .python-version.
+PYTHON ?= python3.13
+BIN := .venv/bin
+SAM := $(CURDIR)/.venv-sam/bin/sam
+ACCOUNT := $(BIN)/python local/account.py
+REGION ?= eu-west-1
+SOURCES := functions local/local_account local/account.py local/demo.py tests bench
+PIP_INSTALL := install --quiet --disable-pip-version-check --require-hashes
+
+# sam needs a region even where it talks to nobody, and a Python 3.13 on the PATH to build with.
+export SAM_CLI_TELEMETRY := 0
+export AWS_DEFAULT_REGION ?= $(REGION)
+export SAM
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: help
+help: ## Show the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+.PHONY: setup
+setup: .venv/.ready .venv-sam/.ready .venv-local/.ready node_modules/.ready ## Install all that the project needs, here
+
+.PHONY: demo
+demo: setup ## Deploy into an account on this machine and watch executions recover
+	@$(ACCOUNT) run -- $(BIN)/python local/demo.py
+
+.PHONY: test
+test: setup ## Run all tests, those on the local account too
+	@$(ACCOUNT) run -- $(BIN)/python -m pytest
+
+.PHONY: check
+check: setup ## Check format, lint, types, the template and every state machine
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/mypy
+	$(SAM) validate --lint
+	npm exec --no -- asl-validator --no-arn-check $(addprefix --json-path ,$(wildcard statemachines/*.asl.json))
+
+.PHONY: local-up
+local-up: setup ## Start an account on this machine and keep it running (LOCAL_AWS_PORT, default 4566)
+	@$(ACCOUNT) up
+
+.PHONY: local-down
+local-down: .venv/.ready ## Stop it
+	@$(ACCOUNT) down
+
+.PHONY: deploy-local
+deploy-local: setup ## Build and deploy into the running local account
+	@$(ACCOUNT) using -- bash -c '"$$SAM" build && "$$SAM" deploy --config-env local'
+
+.PHONY: bench
+bench: setup ## Run the benchmarks
+	@$(BIN)/python -m bench
+
+.PHONY: format
+format: .venv/.ready ## Format the code
+	$(BIN)/ruff format $(SOURCES)
+	$(BIN)/ruff check --fix $(SOURCES)
+
+.PHONY: lock
+lock: .venv/.ready ## Pin the dependencies of requirements/*.in anew
+	cd requirements && for name in dev sam local; do $(LOCK) $$name.in -o $$name.txt; done
+	cd requirements && $(LOCK) resumer.in -o ../functions/resumer/requirements.txt
+LOCK := pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header \
+	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host
+
+.venv/.ready: requirements/dev.txt pyproject.toml
+	@$(call new-venv,.venv)
+	@$(BIN)/pip $(PIP_INSTALL) -r requirements/dev.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv-sam/.ready: requirements/sam.txt
+	@$(call new-venv,.venv-sam)
+	@.venv-sam/bin/pip $(PIP_INSTALL) -r requirements/sam.txt
+	@touch $@
+
+.venv-local/.ready: requirements/local.txt local/pyproject.toml
+	@$(call new-venv,.venv-local)
+	@.venv-local/bin/pip $(PIP_INSTALL) -r requirements/local.txt
+	@.venv-local/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable ./local
+	@touch $@
+
+node_modules/.ready: package-lock.json
+	@echo "setup: node_modules"
+	@command -v npm >/dev/null || { echo "setup: npm is missing; install Node.js 20 or newer" >&2; exit 1; }
+	@npm ci --silent --no-audit --no-fund
+	@touch $@
+
+define new-venv
+	echo "setup: $(1) (once; a minute or so)"; \
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null || { \
+		echo "setup: Python 3.13 is needed and '$(PYTHON)' is not it; install it (pyenv install 3.13) or name it: make PYTHON=/path/to/python3.13" >&2; exit 1; }; \
+	rm -rf $(1); $(PYTHON) -m venv $(1)
+endef

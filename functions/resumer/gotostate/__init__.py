@@ -1,0 +1,1 @@
+"""Resume a failed Step Functions execution from the state in which it ended."""

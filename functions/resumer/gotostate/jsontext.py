@@ -1,0 +1,70 @@
+"""JSON texts taken apart and put together with every value left as it was written.
+
+json.loads and json.dumps together change values: 1.10 becomes 1.1, 1e400 becomes Infinity, a lone
+surrogate cannot be encoded. An input that is to be handed on exactly must never make that trip.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+_SPACE = re.compile(r"[ \t\n\r]*")
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_constant)
+
+
+def parse(text: str) -> Any:
+    """Parse one JSON text; unlike json.loads, NaN and Infinity are errors. Raises ValueError."""
+    try:
+        value, end = _DECODER.raw_decode(text, _skip_space(text, 0))
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    if _skip_space(text, end) != len(text):
+        raise ValueError(f"text goes on after the JSON value, at character {end}")
+    return value
+
+
+def members(text: str) -> dict[str, str]:
+    """Split the text of a JSON object into its names and the texts of their values.
+
+    Raises ValueError when the text is not one JSON object.
+    """
+    if not isinstance(parse(text), dict):
+        raise ValueError("not a JSON object")  # noqa: TRY004  one error for all that is wrong with a text
+    found: dict[str, str] = {}
+    at = _skip_space(text, _skip_space(text, 0) + 1)
+    while text[at] != "}":
+        name, end = _DECODER.raw_decode(text, at)
+        start = _skip_space(text, _skip_space(text, end) + 1)
+        _, end = _DECODER.raw_decode(text, start)
+        found[name] = text[start:end]
+        at = _skip_space(text, end)
+        if text[at] == ",":
+            at = _skip_space(text, at + 1)
+    return found
+
+
+def join(parts: Mapping[str, str]) -> str:
+    """Write a JSON object from names and the texts of their values: the reverse of members."""
+    return "{" + ",".join(f"{write(name)}:{text}" for name, text in parts.items()) + "}"
+
+
+def write(value: Any) -> str:
+    """Write a value of our own (never one that came from a user's machine) as compact JSON."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def size(texts: Iterable[str]) -> int:
+    """Count the bytes of UTF-8, which is what the quotas of Step Functions count."""
+    return sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
+
+
+def _skip_space(text: str, at: int) -> int:
+    match = _SPACE.match(text, at)
+    return match.end() if match else at

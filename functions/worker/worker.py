@@ -1,0 +1,53 @@
+"""A step of work for the demonstration machines: counts its calls and fails as its machine says."""
+
+import os
+from functools import cache
+from typing import Any
+
+
+class DependencyDownError(Exception):
+    """What the step depends on does not answer."""
+
+
+class BadDataError(Exception):
+    """The step's input lacks a field, or holds one of another type."""
+
+
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """Do one step.
+
+    event: step (its name); needs (field name to JSON type, optional) of value (the step's input);
+    run (the key that calls are counted under, optional) and failures (calls that fail at first).
+    Answers the same however many calls it took, so that a resumed run's output equals a smooth one's.
+    """
+    if "run" in event:
+        calls = _count_call(event["run"], event["step"])
+        if calls <= event.get("failures", 0):
+            raise DependencyDownError(f"{event['step']}: the dependency is down (call {calls})")
+    for field, kind in event.get("needs", {}).items():
+        _check(event["step"], event.get("value", {}), field, kind)
+    return {"step": event["step"], "done": True}
+
+
+def _check(step: str, value: dict[str, Any], field: str, kind: str) -> None:
+    if field not in value:
+        raise BadDataError(f"{step}: the input has no field {field!r}")
+    if kind == "string" and not isinstance(value[field], str):
+        raise BadDataError(f"{step}: the field {field!r} is {value[field]!r}, not a string")
+
+
+def _count_call(run: str, step: str) -> int:
+    response = _table().update_item(
+        Key={"run": run, "step": step},
+        UpdateExpression="ADD calls :one",
+        ExpressionAttributeValues={":one": 1},
+        ReturnValues="UPDATED_NEW",
+    )
+    return int(response["Attributes"]["calls"])
+
+
+@cache
+def _table() -> Any:
+    import boto3  # not at import time: machines that count nothing need no client
+
+    return boto3.resource("dynamodb").Table(os.environ["CALLS_TABLE"])

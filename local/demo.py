@@ -1,0 +1,172 @@
+"""The demonstration: deploy the real template, let real machines fail, and watch them go on.
+
+Exit code 0 only if all that it promises came true.
+"""
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from stack import SUFFIX, Stack, StackError, deploy, wait_for
+
+STACK = "sfn-resume-demo"
+SLOW_STEP_SECONDS = 5
+
+
+class PromiseBrokenError(Exception):
+    """Something that the demonstration promises did not come true."""
+
+
+def main() -> int:
+    try:
+        with step("sam build and sam deploy of template.yaml (half a minute)"):
+            stack = deploy(STACK)
+        rows = [*dependency_was_down(stack), *bad_data(stack), *console_form(stack)]
+    except (StackError, PromiseBrokenError) as error:
+        print(f"\nDEMO FAILED: {error}", file=sys.stderr)
+        return 1
+    print_table(rows)
+    print("All of it came true.")
+    return 0
+
+
+Row = tuple[str, str, str, str]
+
+
+def dependency_was_down(stack: Stack) -> list[Row]:
+    """(a) A machine whose dependency was down recovers with nobody's help."""
+    title("(a) OrderMachine: Reserve, Charge, Ship. Charge's dependency is down for two calls. Nobody helps.")
+    order = {"order": "order-17", "outage": 2}
+    failed = stack.start(stack.outputs["OrderMachineArn"], order, "order-17")
+    with step("order-17 runs and fails"):
+        first = stack.ended(failed)
+    promise(first["status"] == "FAILED", "order-17 fails at first")
+    with step("the Resumer resumes it from Charge until it works"):
+        last = stack.recovered(failed)
+    calls = stack.calls("order-17")
+    promise(calls == {"Reserve": 1, "Charge": 3, "Ship": 1}, f"finished steps run once (calls: {calls})")
+    print(f"  output      {last['output']}")
+    print(f"  calls       Reserve {calls['Reserve']}, Charge {calls['Charge']} (two failed), Ship {calls['Ship']}")
+    return [row(first, "")] + [row(resumed, state_of(resumed)) for resumed in stack.resumed(failed)]
+
+
+def bad_data(stack: Stack) -> list[Row]:
+    """(b) A machine that failed on bad data is prepared; a person resumes it with better data."""
+    title('(b) TestMachine: FirstMatchState wants Message to be a string. The input is {"foo": 1, "Message": true}.')
+    failed = stack.start(stack.outputs["TestMachineArn"], {"foo": 1, "Message": True}, "bad-data")
+    with step("bad-data runs and fails"):
+        first = stack.ended(failed)
+    promise(first["status"] == "FAILED", "bad-data fails")
+    with step("the Resumer prepares TestMachine-with-GoToState and starts nothing"):
+        wait_for_machine(stack, "TestMachineArn")
+    gotostate("plan", failed)
+    gotostate("resume", failed, "--input", '{"foo":1,"Message":"Hello!"}', "--wait")
+    resumed = stack.resumed(failed)
+    promise([found["status"] for found in resumed] == ["SUCCEEDED"], "one resume, which succeeds")
+    return [row(first, ""), row(resumed[0], state_of(resumed[0]))]
+
+
+def console_form(stack: Stack) -> list[Row]:
+    """(c) The form for people at a console: resuming is true, and the rest is the state's input."""
+    title("(c) ParallelStateMachine: Parallel 2 fails unless the input has foo. Resumed as at a console.")
+    failed = stack.start(stack.outputs["ParallelStateMachineArn"], {"Message": "Your message here"}, "no-foo")
+    with step("no-foo runs and fails"):
+        first = stack.ended(failed)
+    promise(first["status"] == "FAILED", "no-foo fails")
+    with step("the Resumer prepares ParallelStateMachine-with-GoToState"):
+        machine_arn = wait_for_machine(stack, "ParallelStateMachineArn")
+    data = {"foo": 1, "output": [{"Message": "Your message here"}, {"Message": "Your message here"}], "resuming": True}
+    print(f"  start       {machine_arn.rpartition(':')[2]} with {json.dumps(data)}")
+    with step("it goes on from Parallel 2"):
+        last = stack.ended(stack.start(machine_arn, data, "by-hand"))
+    promise(last["status"] == "SUCCEEDED", "the console form succeeds")
+    entered = states_entered(stack, last["executionArn"])
+    promise("Parallel" not in entered and "Parallel 2" in entered, "Parallel is not run again")
+    return [row(first, ""), row(last, "Parallel 2")]
+
+
+def wait_for_machine(stack: Stack, output: str) -> str:
+    """Wait until the Resumer has built a machine's GoToState machine and return its ARN."""
+    arn = stack.outputs[output] + SUFFIX
+
+    def look() -> str | None:
+        try:
+            stack.states.describe_state_machine(stateMachineArn=arn)
+        except stack.states.exceptions.StateMachineDoesNotExist:
+            return None
+        return arn
+
+    return wait_for(look, arn)
+
+
+def states_entered(stack: Stack, execution_arn: str) -> list[str]:
+    """Return the names of the states that an execution entered."""
+    events = stack.states.get_execution_history(executionArn=execution_arn)["events"]
+    return [event["stateEnteredEventDetails"]["name"] for event in events if "stateEnteredEventDetails" in event]
+
+
+def gotostate(*arguments: str) -> None:
+    """Run the gotostate command and show it with its output."""
+    shown = [f"'{argument}'" if "{" in argument else argument for argument in arguments]
+    print(f"  $ gotostate {' '.join(shown)}")
+    done = subprocess.run(["gotostate", *arguments], capture_output=True, text=True, check=False)
+    for line in (done.stdout + done.stderr).splitlines():
+        print(f"    {line}")
+    promise(done.returncode == 0, f"gotostate {arguments[0]} succeeds")
+
+
+def row(execution: dict[str, Any], from_state: str) -> Row:
+    machine = execution["stateMachineArn"].rpartition(":")[2].removeprefix(f"{STACK}-")
+    return machine, execution["name"], execution["status"], from_state or "the start"
+
+
+def state_of(execution: dict[str, Any]) -> str:
+    return str(json.loads(execution["input"])["resuming"]["state"])
+
+
+def print_table(rows: list[Row]) -> None:
+    table = [("MACHINE", "EXECUTION", "STATUS", "FROM STATE"), *rows]
+    widths = [max(len(line[column]) for line in table) for column in range(4)]
+    print()
+    for line in table:
+        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+    print()
+
+
+def title(text: str) -> None:
+    print(f"\n{text}")
+
+
+def promise(kept: bool, what: str) -> None:
+    if not kept:
+        raise PromiseBrokenError(f"promised and not kept: {what}")
+
+
+@contextmanager
+def step(text: str) -> Iterator[None]:
+    """Say what is waited for, that it goes on, and how long it took."""
+    print(f"  ... {text}", end="", flush=True)
+    began = time.monotonic()
+    done = threading.Event()
+
+    def tick() -> None:
+        while not done.wait(SLOW_STEP_SECONDS):
+            print(".", end="", flush=True)
+
+    ticker = threading.Thread(target=tick, daemon=True)
+    ticker.start()
+    try:
+        yield
+    finally:
+        done.set()
+        ticker.join()
+        print(f" {time.monotonic() - began:.1f}s")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

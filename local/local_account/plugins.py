@@ -1,0 +1,73 @@
+"""What LocalStack loads of ours; each one is named under an entry point in ../pyproject.toml."""
+
+from collections.abc import Callable
+from typing import Any
+
+from localstack.runtime import hooks
+from localstack.services.lambda_.invocation.plugins import RuntimeExecutorPlugin
+from localstack.services.plugins import Service, aws_provider
+
+
+class ProcessRuntimeExecutorPlugin(RuntimeExecutorPlugin):
+    """Run Lambda functions as processes (LAMBDA_RUNTIME_EXECUTOR=process)."""
+
+    name = "process"
+
+    def load(self, *args: object, **kwargs: object) -> type:
+        from local_account.process_executor import ProcessRuntimeExecutor
+
+        return ProcessRuntimeExecutor
+
+
+@hooks.on_infra_start()
+def evaluate_jsonata_in_python() -> None:
+    """Evaluate JSONata with jsonata-python: LocalStack's own engine is a Java one that it downloads."""
+    from localstack.services.stepfunctions.asl.jsonata import jsonata
+
+    from local_account.jsonata_engine import evaluate
+
+    jsonata._eval_jsonata = evaluate  # noqa: SLF001  the one place to put another engine in
+
+
+@aws_provider(api="dynamodb", name="moto")
+def dynamodb_moto() -> Service:
+    """Serve DynamoDB from moto (PROVIDER_OVERRIDE_DYNAMODB=moto): LocalStack's own is a Java download."""
+    from localstack.aws.api.dynamodb import DynamodbApi
+    from localstack.services.moto import MotoFallbackDispatcher
+
+    return Service.for_provider(DynamodbApi(), dispatch_table_factory=MotoFallbackDispatcher)
+
+
+@hooks.on_infra_start()
+def tag_state_machines_of_stacks() -> None:
+    """Give state machines the tags that their template says: LocalStack's CloudFormation leaves them out."""
+    from localstack.services.stepfunctions.resource_providers import aws_stepfunctions_statemachine as resource
+
+    provider = resource.StepFunctionsStateMachineProvider
+
+    def tagging(change: Callable[..., Any]) -> Callable[..., Any]:
+        def change_and_tag(self: Any, request: Any) -> Any:
+            event = change(self, request)
+            tags = [{"key": tag["Key"], "value": tag["Value"]} for tag in request.desired_state.get("Tags") or []]
+            if tags:
+                client = request.aws_client_factory.stepfunctions
+                client.tag_resource(resourceArn=event.resource_model["Arn"], tags=tags)
+            return event
+
+        return change_and_tag
+
+    provider.create = tagging(provider.create)
+    provider.update = tagging(provider.update)
+
+
+@hooks.on_infra_start()
+def log_where_functions_say() -> None:
+    """Write a function's log to the log group of its LoggingConfig: LocalStack writes to the default one."""
+    from localstack.services.lambda_.invocation.execution_environment import ExecutionEnvironment
+
+    default = ExecutionEnvironment.get_log_group_name
+
+    def log_group_name(self: ExecutionEnvironment) -> str:
+        return str((self.function_version.config.logging_config or {}).get("LogGroup") or default(self))
+
+    ExecutionEnvironment.get_log_group_name = log_group_name
