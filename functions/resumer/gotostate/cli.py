@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from gotostate import history, jsontext, recovery, resumption, router
+from gotostate import history, jsontext, policy, recovery, resumption, router
 from gotostate.definition import Definition
 from gotostate.errors import (
     DefinitionError,
@@ -137,6 +137,7 @@ def _plan(options: argparse.Namespace) -> int:
     aws, failure = _read(options.arn)
     newest = recovery.newest_of_chain(aws, failure)
     resumed = newest.arn != failure.arn.text
+    parent = recovery.parent_of(aws, failure)
     if options.json:
         extra = {
             "execution": failure.arn.text,
@@ -145,12 +146,19 @@ def _plan(options: argparse.Namespace) -> int:
             "machine": failure.machine_arn,
             "resumedBy": newest.arn if resumed else None,
             "resumedByStatus": newest.status if resumed else None,
+            "parent": parent.execution if parent else None,
+            "parentPattern": parent.pattern.value if parent else None,
         }
         print(_plan_json(failure.point, extra))
         return OK
     print(f"Execution    {failure.arn.text}")
     _print_point(failure.point)
     print(f"Machine      {failure.machine_arn.rpartition(':')[2]}")
+    if parent:
+        print(f"Parent       {parent.execution} ({parent.pattern})")
+    for decision in (policy.by_parent(parent), policy.by_context(failure.source, failure.chain)):
+        if decision:
+            print(f"Mind         {decision.reason}")
     if resumed:
         print(f"Resumed by   {newest.arn} ({newest.status})")
         if newest.status in recovery.FAILED:

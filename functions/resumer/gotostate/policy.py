@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from gotostate.definition import Definition
 from gotostate.history import FailurePoint, Why
-from gotostate.resumption import ExecutionArn
+from gotostate.nesting import Parent, Pattern
+from gotostate.resumption import Chain, ExecutionArn
 
 OPT_IN_TAG = "gotostate"
 
@@ -68,18 +70,55 @@ def by_arn(arn: ExecutionArn) -> Decision | None:
     return None
 
 
-def by_failure(allowed: Decision, point: FailurePoint, attempt: int, settings: Settings) -> Decision:
+def by_parent(parent: Parent | None) -> Decision | None:
+    """Decide what the parent of a nested execution settles; None where it settles nothing."""
+    if parent is None or parent.pattern in (Pattern.FIRE_AND_FORGET, Pattern.CALLBACK):
+        return None
+    if parent.pattern is Pattern.SYNC:
+        return Decision(
+            Action.SKIP,
+            f"its parent {parent.execution} awaits it (.sync) and deals with its failure; resume the parent",
+        )
+    return Decision(
+        Action.PREPARE, f"whether its parent {parent.execution} awaits it cannot be told; resume one of the two by hand"
+    )
+
+
+def by_context(definition: Definition, chain: Chain) -> Decision | None:
+    """Decide whether what the states read of the execution's input can be given to them again."""
+    if not definition.reads_execution_input:
+        return None
+    if chain.beside is None:
+        problem = "is not a JSON object"
+    elif chain.attempt == 0 and "resuming" in chain.beside:
+        problem = "has a field 'resuming' of its own"
+    else:
+        return None
+    return Decision(
+        Action.PREPARE,
+        f"its states read the execution's input, which {problem} and so cannot be given to them unchanged",
+    )
+
+
+def by_failure(
+    allowed: Decision, point: FailurePoint, attempt: int, settings: Settings, special: Decision | None = None
+) -> Decision:
     """Decide what to do once it is known where the execution ended.
 
     allowed: what opt_in decided, resume or prepare.
+    special: what by_parent or by_context decided, if anything.
     attempt: the number that the resume would have, 1 for the first.
     """
+    if special and special.action is Action.SKIP:
+        return special
     if point.resume_from is None:
         return Decision(Action.GIVE_UP, point.why)
     if attempt > settings.max_attempts:
         return Decision(
             Action.GIVE_UP, f"it was resumed {attempt - 1} times already, MaxAttempts is {settings.max_attempts}"
         )
+    if special and allowed.action is Action.RESUME:
+        return special
     if point.why in (Why.CAUGHT, Why.WORKED):
         return Decision(Action.PREPARE, f"{point.why}; whether its work should be done again is for people to say")
     return Decision(allowed.action, point.why)

@@ -8,15 +8,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from gotostate import history, policy, resumption, router
+from gotostate import history, nesting, policy, resumption, router
 from gotostate.definition import Definition
 from gotostate.errors import (
+    ArnError,
     ForeignMachineError,
     GotoStateError,
     NotFailedError,
     NotFoundError,
 )
 from gotostate.history import FailurePoint
+from gotostate.nesting import Parent, Pattern
 from gotostate.policy import Action, Settings
 from gotostate.resumption import SOURCE_TAG, Chain, ExecutionArn
 from gotostate.stepfunctions import Execution, Machine, StepFunctions
@@ -122,10 +124,11 @@ def recover(aws: StepFunctions, execution_arn: str, settings: Settings) -> Outco
     except GotoStateError as error:
         settled_since = isinstance(error, NotFoundError | NotFailedError)
         return Outcome(Result.SKIPPED if settled_since else Result.GAVE_UP, str(error), execution_arn)
-    decision = policy.by_failure(allowed, failure.point, failure.attempt, settings)
+    special = policy.by_parent(parent_of(aws, failure)) or policy.by_context(failure.source, failure.chain)
+    decision = policy.by_failure(allowed, failure.point, failure.attempt, settings, special)
     seen = Outcome(Result.GAVE_UP, decision.reason, execution_arn, failure.point.resume_from, failure.machine_arn)
-    if decision.action is Action.GIVE_UP:
-        return replace(seen, machine=None)
+    if decision.action in (Action.SKIP, Action.GIVE_UP):
+        return replace(seen, result=Result.SKIPPED if decision.action is Action.SKIP else Result.GAVE_UP, machine=None)
     try:
         return _carry_out(aws, failure, decision, seen)
     except GotoStateError as error:
@@ -179,6 +182,24 @@ def read(aws: StepFunctions, arn: ExecutionArn, tags: Mapping[str, str] | None =
         chain=chain,
         point=point,
     )
+
+
+def parent_of(aws: StepFunctions, failure: Failure) -> Parent | None:
+    """Tell how a nested execution was started; None for one that is not nested.
+
+    The parent's definition tells, as a rule; its history is read only where that has it both ways.
+    """
+    parent_arn = nesting.parent_of(failure.execution.input)
+    if parent_arn is None:
+        return None
+    try:
+        definition = aws.machine_of(ExecutionArn.parse(parent_arn).text).definition
+        patterns = nesting.patterns_in(definition, failure.arn.machine_arn)
+        if len(patterns) == 1:
+            return Parent(parent_arn, patterns.pop())
+        return Parent(parent_arn, nesting.pattern_in(aws.events(parent_arn), failure.arn.text))
+    except (ArnError, NotFoundError):
+        return Parent(parent_arn, Pattern.UNKNOWN)
 
 
 def newest_of_chain(aws: StepFunctions, failure: Failure) -> Execution:

@@ -1,0 +1,152 @@
+"""Names, inputs and tags of a resume."""
+
+import json
+
+import pytest
+from gotostate import jsontext, resumption
+from gotostate.errors import ArnError, InputError
+from gotostate.resumption import Chain, ExecutionArn
+from hypothesis import given
+from hypothesis import strategies as st
+
+ARN = "arn:aws:states:eu-west-1:123456789012:execution:orders:order-17"
+# What Step Functions allows in names
+# (https://docs.aws.amazon.com/step-functions/latest/apireference/API_CreateStateMachine.html).
+FORBIDDEN = set(' <>{}[]?*"#%\\^|~`$&,;:/\t\n')
+names = st.text(
+    st.characters(exclude_categories=["C", "Z"]).filter(lambda letter: letter not in FORBIDDEN), min_size=1, max_size=80
+)
+
+
+def test_an_arn_is_taken_apart() -> None:
+    arn = ExecutionArn.parse(ARN)
+    assert (arn.region, arn.machine_name, arn.name) == ("eu-west-1", "orders", "order-17")
+    assert arn.machine_arn == "arn:aws:states:eu-west-1:123456789012:stateMachine:orders"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("order-17", "not the ARN of an execution"),
+        ("arn:aws:lambda:eu-west-1:123456789012:function:orders", "of the service 'lambda'"),
+        ("arn:aws:states:eu-west-1:123456789012:stateMachine:orders", "not the ARN of an execution"),
+        ("arn:aws:states:eu-west-1:123456789012:express:orders:order-17:uuid", "Express"),
+        ("arn:aws:states:eu-west-1:123456789012:execution:orders:", "not the ARN of an execution"),
+        ("arn:aws:states:eu-west-1:123456789012:execution:orders:a:b", "not the ARN of an execution"),
+        ("", "not the ARN of an execution"),
+    ],
+)
+def test_other_arns_are_named_for_what_they_are(text: str, says: str) -> None:
+    with pytest.raises(ArnError, match=says):
+        ExecutionArn.parse(text)
+
+
+def test_children_of_a_map_run_are_known_by_their_arn() -> None:
+    assert ExecutionArn.parse(ARN.replace("orders", "orders/label")).is_map_run_child
+    assert not ExecutionArn.parse(ARN).is_map_run_child
+
+
+@given(names)
+def test_machine_names_fit(name: str) -> None:
+    built = resumption.machine_name(name)
+    assert len(built) <= 80
+    assert built.endswith("-with-GoToState")
+    if len(name) <= 65:
+        assert built == f"{name}-with-GoToState"
+
+
+def test_long_names_do_not_share_a_machine() -> None:
+    longs = ["x" * 66, "x" * 67, "x" * 80, "x" * 79 + "y", "x" * 65 + "é"]
+    assert len({resumption.machine_name(name) for name in longs}) == len(longs)
+
+
+@given(names, names, st.integers(0, 9), st.integers(1, 99))
+def test_execution_names_fit_and_tell_failures_apart(original: str, other: str, redrives: int, attempt: int) -> None:
+    name = resumption.execution_name(original, f"{ARN}{other}", redrives, attempt)
+    assert len(name) <= 80
+    assert not FORBIDDEN & set(name)
+    assert name == resumption.execution_name(original, f"{ARN}{other}", redrives, attempt)
+    assert name != resumption.execution_name(original, f"{ARN}{other}", redrives + 1, attempt)
+    assert name != resumption.execution_name(original, f"{ARN}{other}", redrives, attempt + 1)
+    assert name != resumption.execution_name(original, f"{ARN}{other}2", redrives, attempt)
+
+
+@given(names)
+def test_any_name_can_be_a_tag(name: str) -> None:
+    arn = f"arn:aws:states:eu-west-1:123456789012:stateMachine:{name}"
+    value = resumption.source_tag(arn)
+    assert len(value) <= 256
+    # https://docs.aws.amazon.com/step-functions/latest/dg/sfn-best-practices.html#concepts-tagging
+    assert all(letter.isalnum() or letter in "_.:/=+-@ " for letter in value)
+    assert resumption.source_of_tag(value) in (arn, None)
+    assert value.startswith("sha256:") or resumption.source_of_tag(value) == arn
+
+
+def test_the_input_is_handed_on_digit_for_digit() -> None:
+    text = resumption.resume_input(
+        state="B",
+        state_input=' {"f": 1.10, "big": 12345678901234567890123}\n',
+        variables={"v": "1.0", "é": '"x"'},
+        execution=ARN,
+        attempt=2,
+        beside={"order": "1E+2", "resuming": "1"},
+    )
+    parts = jsontext.members(text)
+    assert parts["order"] == "1E+2"
+    resuming = jsontext.members(parts["resuming"])
+    assert resuming["input"] == '{"f": 1.10, "big": 12345678901234567890123}'
+    assert jsontext.members(resuming["variables"]) == {"v": "1.0", "é": '"x"'}
+    assert json.loads(text)["resuming"] | {"input": 0, "variables": 0} == {
+        "state": "B", "delaySeconds": 0, "execution": ARN, "attempt": 2, "input": 0, "variables": 0,
+    }  # fmt: skip
+
+
+def test_an_input_that_is_too_large_points_to_the_native_redrive() -> None:
+    fits = {"state": "B", "variables": {}, "execution": ARN, "attempt": 1}
+    overhead = len(resumption.resume_input(state_input="0", **fits)) - 1  # type: ignore[arg-type]
+    room = resumption.MAX_INPUT_BYTES - overhead
+    assert len(resumption.resume_input(state_input="1" * room, **fits)) == resumption.MAX_INPUT_BYTES  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"262144.*redrive-execution"):
+        resumption.resume_input(state_input="1" * (room + 1), **fits)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="262145 bytes"):
+        resumption.resume_input(state_input='"' + "x" * (room - 3) + 'é"', **fits)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("given_input", "resumed", "chain"),
+    [
+        ('{"a": 1.0}', False, Chain(ARN, 0, {"a": "1.0"})),
+        ("[1]", False, Chain(ARN, 0, None)),
+        ('{"resuming": {"execution": "x", "attempt": 7}}', False,
+         Chain(ARN, 0, {"resuming": '{"execution": "x", "attempt": 7}'})),
+        ('{"a": 1, "resuming": {"execution": "first", "attempt": 2}}', True, Chain("first", 2, {"a": "1"})),
+        ('{"a": 1, "resuming": true}', True, Chain(ARN, 0, {"a": "1"})),
+        ('{"a": 1, "resuming": {"state": "B", "input": 1}}', True, Chain(ARN, 0, {"a": "1"})),
+        ('{"resuming": {"execution": "first", "attempt": true}}', True, Chain(ARN, 0, {})),
+        ('{"resuming": {"execution": "first", "attempt": -1}}', True, Chain(ARN, 0, {})),
+        ("null", True, Chain(ARN, 0, None)),
+    ],
+)  # fmt: skip
+def test_place_in_the_chain(given_input: str, resumed: bool, chain: Chain) -> None:
+    assert resumption.chain_of(ARN, given_input, resumed=resumed) == chain
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=10,
+)
+
+
+@given(st.dictionaries(st.text(), json_values), st.sampled_from([None, 2]))
+def test_members_and_join_are_each_others_reverse(value: dict[str, object], indent: int | None) -> None:
+    text = json.dumps(value, indent=indent)
+    parts = jsontext.members(text)
+    assert {name: json.loads(part) for name, part in parts.items()} == value
+    assert json.loads(jsontext.join(parts)) == value
+
+
+@pytest.mark.parametrize("text", ["[]", "1", "{", '{"a": 1} x', '{"a": NaN}', "", '{"a": Infinity}'])
+def test_what_is_no_object_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        jsontext.members(text)

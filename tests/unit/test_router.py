@@ -1,0 +1,204 @@
+"""The GoToState definition: what it adds, what it leaves alone, what it refuses."""
+
+import copy
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gotostate import jsontext, router
+from gotostate.definition import ROUTER_MARK, Definition
+from gotostate.errors import DefinitionError, UnknownStateError
+from hypothesis import HealthCheck, given, settings
+from machines import Plan, plans
+
+ROOT = Path(__file__).parents[2]
+
+SOURCE = """{
+  "Comment": "kept", "TimeoutSeconds": 60,
+  "StartAt": "A",
+  "States": {
+    "A": {"Type": "Pass", "Result": 1.10, "Assign": {"v": 1}, "Next": "B"},
+    "B": {"Type":"Task", "Resource":"r", "Comment": "\\u00e9 \\ud83d", "TimeoutSeconds": 1E+2, "End":true}
+  }
+}"""
+
+
+def definition_of(plan: Plan) -> Definition:
+    return Definition.parse(json.dumps(plan.definition("worker", "run", 1), ensure_ascii=False))
+
+
+def test_states_stand_in_it_byte_for_byte() -> None:
+    built = router.add_gotostate(Definition.parse(SOURCE), "B")
+    states = jsontext.members(jsontext.members(built.text)["States"])
+    for name, text in jsontext.members(jsontext.members(SOURCE)["States"]).items():
+        assert states[name] == text
+    assert built.document["TimeoutSeconds"] == 60
+    assert built.document["StartAt"] == "GoToState"
+    assert built.route == ("A", "B")
+
+
+@given(plans())
+def test_any_machine_keeps_its_states_and_comes_back_whole(plan: Plan) -> None:
+    source = definition_of(plan)
+    before = copy.deepcopy(dict(source.document)), source.text
+    built = router.add_gotostate(source, plan.name(plan.failing))
+    assert (dict(source.document), source.text) == before
+    theirs = jsontext.members(jsontext.members(source.text)["States"])
+    ours = jsontext.members(jsontext.members(built.text)["States"])
+    assert {name: ours[name] for name in theirs} == theirs
+    assert set(ours) - set(theirs) == built.router_states
+    assert router.remove_gotostate(built).document == source.document
+    # A GoToState machine is never built from a GoToState machine.
+    assert router.add_gotostate(built, plan.name(plan.failing)).document == built.document
+    assert router.same_source(built, source)
+    assert router.same_source(built, router.remove_gotostate(built))
+
+
+def test_what_it_builds_is_valid_where_its_source_was(tmp_path: Path) -> None:
+    """asl-validator, one run over many definitions, before and after GoToState is added."""
+    drawn: list[Definition] = []
+
+    @settings(max_examples=40, database=None, suppress_health_check=list(HealthCheck))
+    @given(plans())
+    def draw(plan: Plan) -> None:
+        source = definition_of(plan)
+        drawn.extend((source, router.add_gotostate(source, plan.name(plan.failing))))
+
+    draw()
+    arguments: list[str] = []
+    for number, definition in enumerate(drawn):
+        path = tmp_path / f"{number}.json"
+        path.write_text(definition.text)
+        arguments += ["--json-path", str(path)]
+    run = subprocess.run(
+        ["npm", "exec", "--no", "--", "asl-validator", "--no-arn-check", *arguments],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]
+    assert run.stdout.count("is valid") == len(drawn)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "statemachines").glob("*.asl.json")), ids=lambda path: path.stem)
+def test_shipped_machines_are_valid_with_gotostate(path: Path, tmp_path: Path) -> None:
+    source = Definition.parse(path.read_text())
+    built = tmp_path / "built.json"
+    built.write_text(router.add_gotostate(source, source.document["StartAt"]).text)
+    run = subprocess.run(
+        ["npm", "exec", "--no", "--", "asl-validator", "--no-arn-check", "--json-path", str(built)],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_names_that_the_source_uses_are_left_to_it() -> None:
+    source = Definition.parse(
+        json.dumps(
+            {
+                "StartAt": "GoToState",
+                "States": {
+                    "GoToState": {"Type": "Parallel", "Branches": [nested("GoToState Enter")], "Next": "GoToState 2"},
+                    "GoToState 2": {"Type": "Pass", "End": True},
+                },
+            }
+        )
+    )
+    assert not source.is_gotostate
+    built = router.add_gotostate(source, "GoToState 2")
+    assert built.document["StartAt"] == "GoToState 3"
+    assert "GoToState Enter 2" in built.router_states
+    assert built.route == ("GoToState", "GoToState 2")
+    assert router.remove_gotostate(built).document == source.document
+
+
+def nested(name: str) -> dict[str, Any]:
+    return {"StartAt": name, "States": {name: {"Type": "Pass", "End": True}}}
+
+
+def test_only_the_target_of_true_depends_on_the_failed_state() -> None:
+    source = Definition.parse(SOURCE)
+    to_a, to_b = router.add_gotostate(source, "A"), router.add_gotostate(source, "B")
+    assert to_a.text != to_b.text
+    assert router.same_source(to_a, source)
+    assert router.same_source(to_b, source)
+    assert not router.same_source(to_a, Definition.parse(SOURCE.replace("1.10", "1.1")))
+    assert not router.same_source(source, source)
+
+
+def test_query_language_of_the_router_is_that_of_the_machine() -> None:
+    jsonpath = router.add_gotostate(Definition.parse(SOURCE), "B")
+    assert not any("QueryLanguage" in jsonpath.states[name] for name in jsonpath.router_states)
+    assert "{%" not in json.dumps({name: jsonpath.states[name] for name in jsonpath.router_states})
+    jsonata_source = {"QueryLanguage": "JSONata", **nested("A")}
+    jsonata = router.add_gotostate(Definition.parse(json.dumps(jsonata_source)), "A")
+    assert "Variable" not in jsonata.states["GoToState"]["Choices"][0]
+
+
+def test_a_percent_sign_in_a_name_cannot_end_an_expression() -> None:
+    source = Definition.parse(json.dumps({"QueryLanguage": "JSONata", **nested('100%} "x"')}))
+    condition = router.add_gotostate(source, '100%} "x"').states["GoToState Enter"]["Choices"][0]["Condition"]
+    assert condition.count("%}") == 1
+
+
+def test_refuses_a_state_that_is_not_at_the_top_level() -> None:
+    with pytest.raises(UnknownStateError, match=r"'C' is not a top-level state.*it has: A, B"):
+        router.add_gotostate(Definition.parse(SOURCE), "C")
+
+
+def test_refuses_a_definition_that_would_be_too_large() -> None:
+    source = Definition.parse(SOURCE.replace("kept", "x" * (router.MAX_DEFINITION_BYTES - 2_000)))
+    with pytest.raises(DefinitionError, match="1048576"):
+        router.add_gotostate(source, "A")
+
+
+def test_takes_a_definition_near_the_limit() -> None:
+    source = Definition.parse(SOURCE.replace("kept", "é" * ((router.MAX_DEFINITION_BYTES - 20_000) // 2)))
+    assert router.add_gotostate(source, "A").router_states
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("{", "not JSON"),
+        ("[]", "not a JSON object"),
+        ('{"StartAt": "A"}', '"States"'),
+        ('{"StartAt": "B", "States": {"A": {}}}', '"StartAt"'),
+        ('{"StartAt": "A", "States": {"A": 1}}', '"States"'),
+        ('{"StartAt": "A", "States": {"A": {"x": NaN}}}', "NaN"),
+        ("[" * 100_000, "nested too deeply"),
+    ],
+)
+def test_bad_definitions_are_named(text: str, says: str) -> None:
+    with pytest.raises(DefinitionError, match=says):
+        Definition.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "reads"),
+    [
+        ("$$.Execution.Input", True),
+        ("$$.Execution.Input.order", True),
+        ("$$['Execution']['Input']", True),
+        ("$$.Execution", True),
+        ("$$", True),
+        ("States.Format('{}', $$.Execution.Input.a)", True),
+        ("{% $states.context.Execution.Input.a %}", True),
+        ("{% $states.context %}", True),
+        ("{% ($s := $states; $s.context.Execution.Input) %}", True),
+        ("$$.Execution.Id", False),
+        ("$$.State.Name", False),
+        ("{% $states.input.Execution.Input %}", False),
+        ("{% $states.context.Execution.Name %}", False),
+        ("$.a", False),
+    ],
+)
+def test_mentions_of_the_executions_input(text: str, reads: bool) -> None:
+    state = {"Type": "Pass", "Parameters": {"deep": [{"x.$": text}]}, "End": True}
+    definition = Definition.parse(json.dumps({"StartAt": "A", "States": {"A": state}}))
+    assert definition.reads_execution_input is reads
+
+
+def test_mark_is_part_of_machines_that_are_deployed() -> None:
+    # Machines in people's accounts carry it: this must never change.
+    assert ROUTER_MARK == "Added by sfn-resume"
