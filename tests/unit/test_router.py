@@ -69,15 +69,17 @@ def test_what_it_builds_is_valid_where_its_source_was(tmp_path: Path) -> None:
     draw()
     arguments: list[str] = []
     for number, definition in enumerate(drawn):
-        path = tmp_path / f"{number}.json"
+        path = tmp_path / f"definition {number}.json"
         path.write_text(definition.text)
         arguments += ["--json-path", str(path)]
     run = subprocess.run(
         ["npm", "exec", "--no", "--", "asl-validator", "--no-arn-check", *arguments],
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]
-    assert run.stdout.count("is valid") == len(drawn)
+    valid = [f'definition {number}.json" is valid' in run.stdout for number in range(len(drawn))]
+    # The validator is stricter than AWS about arrays in an Assign, so a few sources are not valid to it.
+    assert sum(valid[::2]) > 30, run.stdout[-3000:] + run.stderr[-3000:]
+    assert [built for source, built in zip(valid[::2], valid[1::2], strict=True) if source and not built] == []
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "statemachines").glob("*.asl.json")), ids=lambda path: path.stem)
