@@ -1,0 +1,311 @@
+"""The gotostate command: what it prints, what it changes, and its exit codes."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fake_account import Account, execution_arn, failure_events, machine_arn
+from gotostate import cli
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "history"
+ORDERS = {
+    "StartAt": "A",
+    "States": {"A": {"Type": "Task", "Next": "B"}, "B": {"Type": "Task", "End": True}, "F": {"Type": "Fail"}},
+}
+FAILED = execution_arn("orders", "order-17")
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def account(monkeypatch: pytest.MonkeyPatch) -> Account:
+    account = Account()
+    account.add_machine("orders", ORDERS, {})
+    account.add_failure("orders", "order-17", failure_events("B", '{"n": 1.10}'), "{}")
+    monkeypatch.setattr(cli, "StepFunctions", lambda region: account)
+    monkeypatch.setattr(cli, "_POLL_SECONDS", 0)
+    return account
+
+
+def files(tmp_path: Path, name: str, newest_first: bool = False) -> tuple[str, str]:
+    case = json.loads((GOLDEN / f"{name}.json").read_text())
+    if newest_first:
+        case["history"]["events"].reverse()
+    history, definition = tmp_path / "history.json", tmp_path / "definition.json"
+    history.write_text(json.dumps(case["history"]))
+    definition.write_text(json.dumps(case["definition"]))
+    return str(history), str(definition)
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_plan_needs_no_aws(tmp_path: Path, capsys: Capture, newest_first: bool) -> None:
+    history, definition = files(tmp_path, "variables", newest_first)
+    assert cli.main(["plan", "--history", history, "--definition", definition, "--json"]) == 0
+    printed = capsys.readouterr().out
+    plan = json.loads(printed)
+    assert {name: plan[name] for name in ("status", "error", "cause", "endedIn", "resumeFrom", "input")} == {
+        "status": "FAILED", "error": "Boom", "cause": "it broke", "endedIn": "C", "resumeFrom": "C", "input": {},
+    }  # fmt: skip
+    assert plan["variables"]["z"] is None
+    assert '"big":12345678901234567890123' in printed
+    assert '"f":1.0' in printed
+
+
+def test_plan_json_where_there_is_nothing_to_resume(tmp_path: Path, capsys: Capture) -> None:
+    history, definition = files(tmp_path, "fail_without_work")
+    assert cli.main(["plan", "--history", history, "--definition", definition, "--json"]) == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert (plan["endedIn"], plan["resumeFrom"], plan["input"], plan["variables"]) == ("Failed", None, None, {})
+
+
+def test_plan_for_people(account: Account, capsys: Capture) -> None:
+    assert cli.main(["plan", FAILED]) == 0
+    assert capsys.readouterr().out == (
+        f"Execution    {FAILED}\n"
+        "Status       FAILED\n"
+        "Error        Boom\n"
+        "Cause        it broke\n"
+        "Ended in     B\n"
+        "Resume from  B\n"
+        "Why          the state it ended in\n"
+        'Input        {"n": 1.10}\n'
+        "Variables    (none)\n"
+        "Machine      orders-with-GoToState\n"
+        f"Next         gotostate resume {FAILED}\n"
+    )
+    assert account.changes == []
+
+
+def test_plan_tells_who_resumed_it_already(account: Account, capsys: Capture) -> None:
+    cli.main(["resume", FAILED])
+    resumed = next(arn for arn in account.runs if "resume-1" in arn)
+    capsys.readouterr()
+    assert cli.main(["plan", FAILED]) == 0
+    assert f"Resumed by   {resumed} (RUNNING)" in capsys.readouterr().out
+    assert cli.main(["plan", FAILED, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["resumedBy"] == resumed
+
+
+def test_the_seeds_command(account: Account, capsys: Capture) -> None:
+    assert cli.main(["--failedExecutionArn", FAILED]) == 0
+    printed = capsys.readouterr().out
+    assert machine_arn("orders-with-GoToState") in printed
+    assert "Failed state       B" in printed
+    assert '{"n": 1.10}' in printed
+    assert account.changes == ["create orders-with-GoToState"]
+
+
+def test_build_creates_the_machine(account: Account, capsys: Capture) -> None:
+    assert cli.main(["build", FAILED]) == 0
+    assert capsys.readouterr().out == machine_arn("orders-with-GoToState") + "\n"
+    assert account.changes == ["create orders-with-GoToState"]
+
+
+def test_build_prints_a_definition_without_aws(tmp_path: Path, capsys: Capture) -> None:
+    path = tmp_path / "orders.asl.json"
+    path.write_text(json.dumps(ORDERS))
+    assert cli.main(["build", "--definition", str(path), "--state", "B"]) == 0
+    built = json.loads(capsys.readouterr().out)
+    assert built["StartAt"] == "GoToState"
+    assert built["States"]["B"] == ORDERS["States"]["B"]  # type: ignore[index]
+
+
+def resumed_input(account: Account) -> dict[str, Any]:
+    arn = next(arn for arn in account.runs if "-resume-" in arn)
+    loaded: dict[str, Any] = json.loads(account.runs[arn].execution.input)["resuming"]
+    return loaded
+
+
+def test_resume_starts_it(account: Account, capsys: Capture) -> None:
+    assert cli.main(["resume", FAILED]) == 0
+    assert (resumed_input(account)["state"], resumed_input(account)["input"]) == ("B", {"n": 1.1})
+    assert "From state   B" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("from_file", [False, True])
+def test_resume_with_another_input(account: Account, tmp_path: Path, from_file: bool) -> None:
+    text = '{"Message": "Hello!"}'
+    (tmp_path / "input.json").write_text(text)
+    assert cli.main(["resume", FAILED, "--input", f"@{tmp_path}/input.json" if from_file else text]) == 0
+    assert resumed_input(account)["input"] == {"Message": "Hello!"}
+
+
+def test_resume_from_a_state_that_it_never_entered(account: Account, capsys: Capture) -> None:
+    assert cli.main(["resume", FAILED, "--from-state", "A"]) == 1
+    assert "never entered 'A'" in capsys.readouterr().err
+    assert account.changes == []
+    assert cli.main(["resume", FAILED, "--from-state", "A", "--input", "[1]"]) == 0
+    assert (resumed_input(account)["state"], resumed_input(account)["input"]) == ("A", [1])
+
+
+def test_resume_a_second_time_starts_nothing(account: Account, capsys: Capture) -> None:
+    assert cli.main(["resume", FAILED]) == 0
+    started = [arn for arn in account.runs if "resume-1" in arn]
+    assert cli.main(["resume", FAILED, "--input", "1"]) == 1
+    error = capsys.readouterr().err
+    assert "was resumed already" in error
+    assert started[0] in error
+    account.end(started[0], "FAILED", failure_events("B"))
+    assert cli.main(["resume", FAILED]) == 1
+    assert f"gotostate resume {started[0]}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("status", "code"), [("SUCCEEDED", 0), ("FAILED", 1)])
+def test_resume_and_wait(
+    account: Account, capsys: Capture, monkeypatch: pytest.MonkeyPatch, status: str, code: int
+) -> None:
+    start = account.start
+
+    def start_and_end(arn: str, name: str, text: str) -> bool:
+        started = start(arn, name, text)
+        account.end(execution_arn("orders-with-GoToState", name), status)
+        return started
+
+    monkeypatch.setattr(account, "start", start_and_end)
+    assert cli.main(["resume", FAILED, "--wait"]) == code
+    assert f"Status       {status}" in capsys.readouterr().out
+
+
+def test_resume_on_the_mended_definition(account: Account, capsys: Capture) -> None:
+    mended = {**ORDERS, "Comment": "mended"}
+    account.add_machine("orders", mended, {}, role="role/mended")
+    assert cli.main(["resume", FAILED, "--definition", "current"]) == 0
+    built = account.machines[machine_arn("orders-with-GoToState")]
+    assert built.definition.document["Comment"] == "mended"
+    assert built.configuration == {"roleArn": "role/mended"}
+
+
+def test_resume_on_a_definition_from_a_file(account: Account, tmp_path: Path, capsys: Capture) -> None:
+    path = tmp_path / "mended.asl.json"
+    path.write_text(json.dumps({**ORDERS, "Comment": "mended"}))
+    assert cli.main(["resume", FAILED, "--definition", str(path)]) == 0
+    assert account.machines[machine_arn("orders-with-GoToState")].definition.document["Comment"] == "mended"
+    path.write_text(json.dumps({"StartAt": "A", "States": {"A": {"Type": "Pass", "End": True}}}))
+    account.redrive(FAILED)
+    assert cli.main(["resume", FAILED, "--definition", str(path)]) == 1
+    assert "'B' is not a top-level state" in capsys.readouterr().err
+
+
+def test_resume_on_current_where_the_machine_is_gone(account: Account, capsys: Capture) -> None:
+    del account.machines[machine_arn("orders")]
+    assert cli.main(["resume", FAILED, "--definition", "current"]) == 1
+    assert "--definition FILE" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ([], "--failedExecutionArn ARN or a command"),
+        (["plan"], "either ARN or both"),
+        (["plan", "--history", "x"], "either ARN or both"),
+        (["plan", FAILED, "--history", "x", "--definition", "y"], "either ARN or both"),
+        (["build"], "either ARN or both"),
+        (["build", "--definition", "x"], "either ARN or both"),
+        (["resume"], "ARN"),
+        (["undo"], "invalid choice"),
+        (["plan", "--nope"], "--nope"),
+    ],
+)
+def test_wrong_usage_exits_with_2(arguments: list[str], says: str, capsys: Capture) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        cli.main(arguments)
+    assert exit_.value.code == 2
+    assert says in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["plan", "order-17"], "not the ARN of an execution"),
+        (["plan", "arn:aws:lambda:eu-west-1:1:function:x"], "of the service 'lambda'"),
+        (["plan", "arn:aws:states:eu-west-1:1:express:m:n:u"], "Express"),
+        (["plan", execution_arn("orders", "none")], "does not exist"),
+        (["resume", FAILED, "--from-state", "Nowhere"], "'Nowhere' is not a top-level state"),
+        (["resume", FAILED, "--input", "{"], "--input is not JSON"),
+        (["resume", FAILED, "--input", "@/nowhere"], "/nowhere cannot be read"),
+        (["resume", FAILED, "--definition", "/nowhere"], "/nowhere cannot be read"),
+        (["build", "--definition", "/nowhere", "--state", "A"], "/nowhere cannot be read"),
+    ],
+)
+def test_failures_exit_with_1_and_change_nothing(
+    account: Account, arguments: list[str], says: str, capsys: Capture
+) -> None:
+    assert cli.main(arguments) == 1
+    captured = capsys.readouterr()
+    assert says in captured.err
+    assert captured.err.startswith("gotostate: ")
+    assert captured.out == ""
+    assert account.changes == []
+
+
+def test_an_execution_that_has_not_failed(account: Account, capsys: Capture) -> None:
+    account.end(FAILED, "SUCCEEDED")
+    assert cli.main(["plan", FAILED]) == 1
+    assert "SUCCEEDED" in capsys.readouterr().err
+
+
+def test_a_fail_state_without_work(account: Account, capsys: Capture) -> None:
+    account.add_failure("orders", "order-17", failure_events("F", kind="Fail"))
+    for arguments in (["resume", FAILED], ["build", FAILED], ["--failedExecutionArn", FAILED]):
+        assert cli.main(arguments) == 1
+        assert "nothing to resume" in capsys.readouterr().err
+    assert cli.main(["plan", FAILED]) == 0
+    assert cli.main(["resume", FAILED, "--from-state", "A", "--input", "1"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("history", "definition", "says"),
+    [
+        ("cut", None, "is not JSON"),
+        ("{}", None, "no list 'events'"),
+        ('{"events": [1]}', None, "no list 'events'"),
+        ('{"events": []}', None, "still runs, or the history is cut off"),
+        (None, "{", "the definition is not JSON"),
+        (None, "[1]", "not a JSON object"),
+        (None, '{"StartAt": "X", "States": {"X": {"Type": "Pass", "End": true}}}', "the definition does not have"),
+    ],
+)
+def test_files_that_cannot_be_read(
+    tmp_path: Path, capsys: Capture, history: str | None, definition: str | None, says: str
+) -> None:
+    history_file, definition_file = files(tmp_path, "task_lambda")
+    if history == "cut":
+        text = Path(history_file).read_text()
+        history = text[: len(text) // 2]
+    if history is not None:
+        Path(history_file).write_text(history)
+    if definition is not None:
+        Path(definition_file).write_text(definition)
+    assert cli.main(["plan", "--history", history_file, "--definition", definition_file]) == 1
+    captured = capsys.readouterr()
+    assert says in captured.err
+    assert captured.out == ""
+
+
+def test_errors_of_aws_are_told_without_a_traceback(
+    account: Account, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from botocore.exceptions import NoCredentialsError
+
+    def fail(arn: str) -> None:
+        raise NoCredentialsError
+
+    monkeypatch.setattr(account, "execution", fail)
+    assert cli.main(["plan", FAILED]) == 1
+    assert "Unable to locate credentials" in capsys.readouterr().err
+
+
+def test_every_command_and_option_is_in_the_readme() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    options = (
+        "--failedExecutionArn",
+        "--history",
+        "--definition",
+        "--json",
+        "--state",
+        "--input",
+        "--from-state",
+        "--wait",
+    )
+    for word in ("gotostate plan", "gotostate build", "gotostate resume", *options):
+        assert word in readme, word
