@@ -96,9 +96,11 @@ node_modules/.ready: package-lock.json
 	@npm ci --silent --no-audit --no-fund
 	@touch $@
 
+# The base interpreter's own path, as the one on the PATH may be the environment that is removed here.
 define new-venv
 	echo "setup: $(1) (once; a minute or so)"; \
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null || { \
-		echo "setup: Python 3.13 is needed and '$(PYTHON)' is not it; install it (pyenv install 3.13) or name it: make PYTHON=/path/to/python3.13" >&2; exit 1; }; \
-	rm -rf $(1); $(PYTHON) -m venv $(1)
+	base=$$($(PYTHON) -c 'import sys; sys.version_info[:2] == (3, 13) and print(sys._base_executable)' 2>/dev/null) || base=; \
+	[ -n "$$base" ] || { echo "setup: Python 3.13 is needed and '$(PYTHON)' is not it; install it (pyenv install 3.13)" \
+		"or name it: make PYTHON=/path/to/python3.13" >&2; exit 1; }; \
+	rm -rf $(1); "$$base" -m venv $(1)
 endef

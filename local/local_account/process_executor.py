@@ -34,8 +34,7 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
 
     @classmethod
     def cleanup_version(cls, function_version: FunctionVersion) -> None:
-        if function_version.config.code:
-            function_version.config.code.destroy_cached()
+        """Leave the code where it is: the version that follows a change of settings runs the same code."""
 
     def get_address(self) -> str:
         return "127.0.0.1"

@@ -1,0 +1,72 @@
+"""The stack under test: the real template, deployed with `sam deploy` into whatever account is given.
+
+AWS_ENDPOINT_URL names an emulator (`make test` starts the local account and sets it). Without it the tests
+run against a real account, which costs a few cents: say so with SFN_RESUME_REAL_ACCOUNT=yes.
+"""
+
+import json
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import boto3
+import pytest
+from stack import SUFFIX, Stack, deploy, wait_for
+
+MachineMaker = Callable[..., str]
+
+
+@pytest.fixture(scope="session")
+def stack() -> Stack:
+    if "AWS_ENDPOINT_URL" not in os.environ and os.environ.get("SFN_RESUME_REAL_ACCOUNT") != "yes":
+        pytest.fail("the end-to-end tests need an account: make test, or SFN_RESUME_REAL_ACCOUNT=yes for a real one")
+    return deploy(os.environ.get("SFN_RESUME_STACK", "sfn-resume-e2e"))
+
+
+@pytest.fixture(scope="session")
+def role_arn(stack: Stack) -> str:
+    """A role that may call the worker."""
+    described = stack.states.describe_state_machine(stateMachineArn=stack.outputs["OrderMachineArn"])
+    return str(described["roleArn"])
+
+
+@pytest.fixture
+def make_machine(stack: Stack, role_arn: str) -> Iterator[MachineMaker]:
+    """Create state machines that are deleted, with their GoToState machines, after the test."""
+    made: list[str] = []
+
+    def make(definition: Any, tags: dict[str, str] | None = None, name: str | None = None) -> str:
+        response = stack.states.create_state_machine(
+            name=name or f"e2e-{uuid.uuid4().hex[:12]}",
+            definition=definition if isinstance(definition, str) else json.dumps(definition),
+            roleArn=role_arn,
+            tags=[{"key": key, "value": value} for key, value in (tags or {}).items()],
+        )
+        made.append(response["stateMachineArn"])
+        return str(response["stateMachineArn"])
+
+    yield make
+    for arn in made:
+        for each in (arn, arn + SUFFIX):
+            stack.states.delete_state_machine(stateMachineArn=each)
+
+
+@pytest.fixture(scope="session")
+def outcome_of(stack: Stack) -> Callable[[str, str], dict[str, Any]]:
+    """Wait for the Resumer's log line about an execution with a given outcome."""
+    logs = boto3.client("logs")
+
+    def wait(execution_arn: str, outcome: str) -> dict[str, Any]:
+        def look() -> dict[str, Any] | None:
+            pages = logs.get_paginator("filter_log_events").paginate(logGroupName=stack.outputs["ResumerLogGroupName"])
+            for page in pages:
+                for event in page["events"]:
+                    if execution_arn in event["message"] and f'"outcome":"{outcome}"' in event["message"]:
+                        line: dict[str, Any] = json.loads(event["message"])
+                        return line
+            return None
+
+        return wait_for(look, f"the outcome {outcome!r} of {execution_arn}")
+
+    return wait
