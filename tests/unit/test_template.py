@@ -1,0 +1,149 @@
+"""The template: what each role may do, read from the file as it is."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+
+
+class Loader(yaml.SafeLoader):
+    """YAML with CloudFormation's short forms, each read as {"!Name": value}."""
+
+
+def _short_form(loader: Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
+    if isinstance(node, yaml.ScalarNode):
+        return {f"!{suffix}": loader.construct_scalar(node)}
+    if isinstance(node, yaml.SequenceNode):
+        return {f"!{suffix}": loader.construct_sequence(node, deep=True)}
+    assert isinstance(node, yaml.MappingNode)
+    return {f"!{suffix}": loader.construct_mapping(node, deep=True)}
+
+
+Loader.add_multi_constructor("!", _short_form)  # type: ignore[no-untyped-call]
+TEXT = (ROOT / "template.yaml").read_text()
+TEMPLATE: dict[str, Any] = yaml.load(TEXT, Loader)  # noqa: S506  a safe loader with tags that build plain values
+RESOURCES: dict[str, Any] = TEMPLATE["Resources"]
+ROLES = [name for name, resource in RESOURCES.items() if resource["Type"] == "AWS::IAM::Role"]
+
+
+def statements(role: str) -> Iterator[dict[str, Any]]:
+    for policy in RESOURCES[role]["Properties"]["Policies"]:
+        for statement in policy["PolicyDocument"]["Statement"]:
+            yield statement["!If"][1] if "!If" in statement else statement
+
+
+def listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+EVERY = [
+    pytest.param(statement, id=f"{role}-{statement.get('Sid')}") for role in ROLES for statement in statements(role)
+]
+
+
+@pytest.mark.parametrize("statement", EVERY)
+def test_each_statement_is_named_explained_and_narrow(statement: dict[str, Any]) -> None:
+    sid = statement["Sid"]
+    lines = TEXT.splitlines()
+    places = [number for number, line in enumerate(lines) if line.strip() in (f"- Sid: {sid}", f"Sid: {sid}")]
+    assert places
+    for place in places:
+        above = place - 1
+        while lines[above].strip() in ("- !If", "- HasKey") or lines[above].strip().startswith("- Has"):
+            above -= 1
+        assert lines[above].strip().startswith("#"), f"{sid} has no remark"
+    assert all("*" not in action for action in listed(statement["Action"]))
+    if sid not in ALL_RESOURCES:
+        assert "*" not in listed(statement["Resource"])
+
+
+# AWS knows no resource for these actions, or the resource is the events rule that AWS itself names.
+ALL_RESOURCES: set[str] = set()
+
+
+# What each role may do; to widen one is a decision that this list makes visible.
+ALLOWED = {
+    "ResumerRole": {
+        "iam:PassRole",
+        "kms:Decrypt",
+        "kms:DescribeKey",
+        "kms:GenerateDataKey",
+        "logs:CreateLogStream",
+        "logs:PutLogEvents",
+        "sqs:SendMessage",
+        "states:CreateStateMachine",
+        "states:DescribeExecution",
+        "states:DescribeStateMachine",
+        "states:DescribeStateMachineForExecution",
+        "states:GetExecutionHistory",
+        "states:ListStateMachineVersions",
+        "states:ListTagsForResource",
+        "states:PublishStateMachineVersion",
+        "states:StartExecution",
+        "states:TagResource",
+        "states:UpdateStateMachine",
+    },
+    "DemonstrationRole": {"lambda:InvokeFunction"},
+    "WorkerRole": {"logs:CreateLogStream", "logs:PutLogEvents", "dynamodb:UpdateItem"},
+}
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_each_role_may_do_what_it_does_and_no_more(role: str) -> None:
+    assert {action for statement in statements(role) for action in listed(statement["Action"])} == ALLOWED[role]
+
+
+def test_the_resumer_changes_and_starts_gotostate_machines_only() -> None:
+    changing = ("Create", "Update", "Publish", "Tag", "Start")
+    for statement in statements("ResumerRole"):
+        if any(action.startswith(f"states:{verb}") for action in listed(statement["Action"]) for verb in changing):
+            for resource in listed(statement["Resource"]):
+                name = resource["!Sub"].partition(":stateMachine:")[2]
+                assert name in ("*-with-GoToState", "*-with-GoToState:*"), resource
+
+
+def test_roles_are_passed_to_step_functions_alone_and_narrowed_by_a_parameter() -> None:
+    (statement,) = [found for found in statements("ResumerRole") if found["Action"] == "iam:PassRole"]
+    assert statement["Condition"] == {"StringEquals": {"iam:PassedToService": "states.amazonaws.com"}}
+    assert "${StateMachineRoles}" in statement["Resource"]["!Sub"]
+
+
+def test_each_function_has_its_log_group_beside_it() -> None:
+    names = list(RESOURCES)
+    for name in [name for name in names if RESOURCES[name]["Type"] == "AWS::Serverless::Function"]:
+        group = RESOURCES[name]["Properties"]["LoggingConfig"]["LogGroup"]["!Ref"]
+        assert names[names.index(name) + 1] == group
+        assert RESOURCES[group]["Properties"]["RetentionInDays"] == {"!Ref": "LogRetentionDays"}
+
+
+def test_everything_is_described() -> None:
+    for kind in ("Parameters", "Outputs"):
+        for name, item in TEMPLATE[kind].items():
+            assert item["Description"].endswith("."), f"{kind} {name}"
+
+
+
+def test_a_production_stack_holds_no_demonstration() -> None:
+    left = {name: resource for name, resource in RESOURCES.items() if resource.get("Condition") != "HasDemonstrations"}
+    assert not [name for name, resource in left.items() if resource["Type"] == "AWS::DynamoDB::Table"]
+    text = json.dumps(left)
+    for name, resource in RESOURCES.items():
+        if resource.get("Condition") == "HasDemonstrations":
+            assert f'"{name}"' not in text, f"{name} is used by what stays"
+            assert f'"{name}.Arn"' not in text, f"{name} is used by what stays"
+
+
+def test_losing_an_event_takes_three_failures() -> None:
+    """The rule retries delivery, Lambda retries the function, and both keep what is left in one queue."""
+    target = RESOURCES["FailureRule"]["Properties"]["Targets"][0]
+    queue = {"!GetAtt": "DeadLetterQueue.Arn"}
+    assert target["RetryPolicy"]["MaximumRetryAttempts"] == 185
+    assert target["DeadLetterConfig"]["Arn"] == queue
+    invoke = RESOURCES["ResumerFunction"]["Properties"]["EventInvokeConfig"]
+    assert invoke["DestinationConfig"]["OnFailure"]["Destination"] == queue
+    assert invoke["MaximumRetryAttempts"] == 2
