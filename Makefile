@@ -13,7 +13,7 @@ BIN := .venv/bin
 SAM := $(CURDIR)/.venv-sam/bin/sam
 ACCOUNT := $(BIN)/python local/account.py
 REGION ?= eu-west-1
-SOURCES := functions local/local_account local/account.py local/demo.py tests bench
+SOURCES := functions local tests
 PIP_INSTALL := install --quiet --disable-pip-version-check --require-hashes
 
 # sam needs a region even where it talks to nobody, and a Python 3.13 on the PATH to build with.
@@ -73,10 +73,13 @@ lock: .venv/.ready ## Pin the dependencies of requirements/*.in anew
 LOCK := pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
-.venv/.ready: requirements/dev.txt pyproject.toml
+.venv/.ready: .venv/.requirements pyproject.toml
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/.requirements: requirements/dev.txt
 	@$(call new-venv,.venv)
 	@$(BIN)/pip $(PIP_INSTALL) -r requirements/dev.txt
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .venv-sam/.ready: requirements/sam.txt

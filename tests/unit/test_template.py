@@ -24,7 +24,7 @@ def _short_form(loader: Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
     return {f"!{suffix}": loader.construct_mapping(node, deep=True)}
 
 
-Loader.add_multi_constructor("!", _short_form)  # type: ignore[no-untyped-call]
+Loader.add_multi_constructor("!", _short_form)
 TEXT = (ROOT / "template.yaml").read_text()
 TEMPLATE: dict[str, Any] = yaml.load(TEXT, Loader)  # noqa: S506  a safe loader with tags that build plain values
 RESOURCES: dict[str, Any] = TEMPLATE["Resources"]
@@ -125,7 +125,6 @@ def test_everything_is_described() -> None:
     for kind in ("Parameters", "Outputs"):
         for name, item in TEMPLATE[kind].items():
             assert item["Description"].endswith("."), f"{kind} {name}"
-
 
 
 def test_a_production_stack_holds_no_demonstration() -> None:
