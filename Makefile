@@ -87,10 +87,13 @@ LOCK := pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no
 	@.venv-sam/bin/pip $(PIP_INSTALL) -r requirements/sam.txt
 	@touch $@
 
-.venv-local/.ready: requirements/local.txt local/pyproject.toml
+.venv-local/.ready: .venv-local/.requirements local/pyproject.toml
+	@.venv-local/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable ./local
+	@touch $@
+
+.venv-local/.requirements: requirements/local.txt
 	@$(call new-venv,.venv-local)
 	@.venv-local/bin/pip $(PIP_INSTALL) -r requirements/local.txt
-	@.venv-local/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable ./local
 	@touch $@
 
 node_modules/.ready: package-lock.json

@@ -17,16 +17,24 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Do one step.
 
     event: step (its name); needs (field name to JSON type, optional) of value (the step's input);
-    run (the key that calls are counted under, optional) and failures (calls that fail at first).
+    run (the key that calls are counted under, optional) and failures (calls that fail at first), or an
+    outage in value, {"run", "step", "calls"}, that says the same of one step of a loop.
     Answers the same however many calls it took, so that a resumed run's output equals a smooth one's.
     """
     if "run" in event:
         calls = _count_call(event["run"], event["step"])
-        if calls <= event.get("failures", 0):
+        if calls <= _failures(event):
             raise DependencyDownError(f"{event['step']}: the dependency is down (call {calls})")
     for field, kind in event.get("needs", {}).items():
         _check(event["step"], event.get("value", {}), field, kind)
     return {"step": event["step"], "done": True}
+
+
+def _failures(event: dict[str, Any]) -> int:
+    outage = event.get("value", {}).get("outage")
+    if isinstance(outage, dict) and (outage.get("run"), outage.get("step")) == (event["run"], event["step"]):
+        return int(outage["calls"])
+    return int(event.get("failures", 0))
 
 
 def _check(step: str, value: dict[str, Any], field: str, kind: str) -> None:

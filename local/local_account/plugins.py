@@ -61,6 +61,19 @@ def tag_state_machines_of_stacks() -> None:
 
 
 @hooks.on_infra_start()
+def substitute_numbers() -> None:
+    """Take numbers as DefinitionSubstitutions, as AWS does: LocalStack takes texts alone."""
+    from localstack.services.stepfunctions.resource_providers import aws_stepfunctions_statemachine as resource
+
+    apply = resource._apply_substitutions  # noqa: SLF001  where the texts are put in
+
+    def apply_texts(definition: str, substitutions: dict[str, Any]) -> str:
+        return str(apply(definition, {name: str(value) for name, value in substitutions.items()}))
+
+    resource._apply_substitutions = apply_texts  # noqa: SLF001  the same
+
+
+@hooks.on_infra_start()
 def log_where_functions_say() -> None:
     """Write a function's log to the log group of its LoggingConfig: LocalStack writes to the default one."""
     from localstack.services.lambda_.invocation.execution_environment import ExecutionEnvironment

@@ -1,6 +1,7 @@
 """The template: what each role may do, read from the file as it is."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -62,8 +63,8 @@ def test_each_statement_is_named_explained_and_narrow(statement: dict[str, Any])
         assert "*" not in listed(statement["Resource"])
 
 
-# AWS knows no resource for these actions, or the resource is the events rule that AWS itself names.
-ALL_RESOURCES: set[str] = set()
+# AWS knows no resource for these statements' actions.
+ALL_RESOURCES = {"AnswerTaskTokens"}
 
 
 # What each role may do; to widen one is a decision that this list makes visible.
@@ -88,6 +89,21 @@ ALLOWED = {
         "states:TagResource",
         "states:UpdateStateMachine",
     },
+    "CallbackRole": {"logs:CreateLogStream", "logs:PutLogEvents", "states:SendTaskSuccess"},
+    "ChildRole": {"lambda:InvokeFunction"},
+    "ContinueAsNewApiRole": {"lambda:InvokeFunction", "states:StartExecution"},
+    "ContinueAsNewRole": {"lambda:InvokeFunction"},
+    "IteratorRole": {"logs:CreateLogStream", "logs:PutLogEvents"},
+    "NestingRole": {
+        "events:DescribeRule",
+        "events:PutRule",
+        "events:PutTargets",
+        "states:DescribeExecution",
+        "states:StartExecution",
+        "states:StopExecution",
+    },
+    "ParentRole": {"states:StartExecution"},
+    "RestartRole": {"logs:CreateLogStream", "logs:PutLogEvents", "states:StartExecution"},
     "DemonstrationRole": {"lambda:InvokeFunction"},
     "WorkerRole": {"logs:CreateLogStream", "logs:PutLogEvents", "dynamodb:UpdateItem"},
 }
@@ -96,6 +112,66 @@ ALLOWED = {
 @pytest.mark.parametrize("role", ROLES)
 def test_each_role_may_do_what_it_does_and_no_more(role: str) -> None:
     assert {action for statement in statements(role) for action in listed(statement["Action"])} == ALLOWED[role]
+
+
+@pytest.mark.parametrize(
+    ("role", "machine"),
+    [
+        ("RestartRole", "${AWS::StackName}-ContinueAsNew"),
+        ("ContinueAsNewApiRole", "${AWS::StackName}-ContinueAsNewApi"),
+        ("ParentRole", "ChildStateMachine"),
+        ("NestingRole", "ChildStateMachine"),
+    ],
+)
+def test_who_starts_executions_may_start_one_machine_only(role: str, machine: str) -> None:
+    (statement,) = [found for found in statements(role) if found["Action"] == "states:StartExecution"]
+    resource = statement["Resource"]
+    assert resource.get("!Ref") == machine or resource["!Sub"].endswith(f":stateMachine:{machine}")
+
+
+INTEGRATIONS = {
+    "LambdaInvoke": {"lambda:InvokeFunction"},
+    "StartExecution": {"states:StartExecution"},
+    "SdkStartExecution": {"states:StartExecution"},
+    "StartExecutionCallback": {"states:StartExecution"},
+    # https://docs.aws.amazon.com/step-functions/latest/dg/connect-stepfunctions.html
+    "StartExecutionSync": {
+        "events:DescribeRule",
+        "events:PutRule",
+        "events:PutTargets",
+        "states:DescribeExecution",
+        "states:StartExecution",
+        "states:StopExecution",
+    },
+}
+MACHINES = [name for name, resource in RESOURCES.items() if resource["Type"] == "AWS::Serverless::StateMachine"]
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_each_machines_role_can_do_what_the_machine_does_and_no_more(machine: str) -> None:
+    properties = RESOURCES[machine]["Properties"]
+    text = (ROOT / properties["DefinitionUri"]).read_text()
+    role = properties["Role"]["!GetAtt"].removesuffix(".Arn")
+    sharing = [name for name in MACHINES if RESOURCES[name]["Properties"]["Role"] == properties["Role"]]
+    used = {name for name in INTEGRATIONS if f'"${{{name}}}"' in text}
+    needed = {action for name in used for action in INTEGRATIONS[name]}
+    allowed = {action for statement in statements(role) for action in listed(statement["Action"])}
+    assert allowed == needed
+    # Each function that it may call is one that a machine with this role calls.
+    functions = {value["!GetAtt"] for name in sharing for value in substitutions(name).values() if "!GetAtt" in value}
+    callable_ = {
+        resource["!GetAtt"]
+        for statement in statements(role)
+        if statement["Action"] == "lambda:InvokeFunction"
+        for resource in listed(statement["Resource"])
+    }
+    assert callable_ == functions
+    assert set(re.findall(r"\$\{(\w+)\}", text)) == set(properties["DefinitionSubstitutions"])
+
+
+def substitutions(machine: str) -> dict[str, dict[str, Any]]:
+    given = RESOURCES[machine]["Properties"]["DefinitionSubstitutions"]
+    return {name: value for name, value in given.items() if isinstance(value, dict)}
 
 
 def test_the_resumer_changes_and_starts_gotostate_machines_only() -> None:

@@ -1,0 +1,198 @@
+"""Continue as new, through Lambda and through the API, and the nesting patterns."""
+
+import json
+import uuid
+from itertools import pairwise
+from typing import Any
+
+import boto3
+import pytest
+from stack import SUFFIX, Stack, wait_for
+
+MACHINES = ("ContinueAsNewArn", "ContinueAsNewApiArn")
+# Measured by the test below; the template's MaxValue of IterationsPerExecution is made of it.
+EVENTS_PER_ITERATION = {"ContinueAsNewArn": 12, "ContinueAsNewApiArn": 7}
+MAX_ITERATIONS, MAX_EVENTS = 1_500, 25_000
+
+
+def unique(prefix: str = "chain") -> str:
+    return f"{prefix}-{uuid.uuid4().hex[:12]}"
+
+
+def chain(stack: Stack, output: str, first: str, length: int) -> list[dict[str, Any]]:
+    """Wait for the end of all executions of a chain and return them in order."""
+    machine_arn = stack.outputs[output]
+    names = [first, *(f"{first}-continue-{left}" for left in range(length - 1, 0, -1))]
+    prefix = machine_arn.replace(":stateMachine:", ":execution:")
+    last = f"{prefix}:{names[-1]}"
+    started = {f"{prefix}:{name}" for name in names}
+
+    def all_there() -> bool | None:
+        return True if started <= {found["executionArn"] for found in stack.executions(machine_arn)} else None
+
+    wait_for(all_there, last)
+    return [stack.ended(f"{prefix}:{name}") for name in names]
+
+
+def iterations_per_execution(stack: Stack) -> int:
+    described = boto3.client("cloudformation").describe_stacks(StackName=stack.name)["Stacks"][0]
+    parameters = {found["ParameterKey"]: found["ParameterValue"] for found in described["Parameters"]}
+    return int(parameters["IterationsPerExecution"])
+
+
+def states_of(stack: Stack, arn: str) -> list[str]:
+    pages = stack.states.get_paginator("get_execution_history").paginate(executionArn=arn)
+    events = [event for page in pages for event in page["events"]]
+    return [event["stateEnteredEventDetails"]["name"] for event in events if "stateEnteredEventDetails" in event]
+
+
+@pytest.mark.parametrize("output", MACHINES)
+@pytest.mark.parametrize("length", [4, 1])
+def test_a_chain_has_as_many_executions_as_it_was_asked_for(stack: Stack, output: str, length: int) -> None:
+    first = unique()
+    restart: dict[str, Any] = {"executionCount": length}
+    if output == "ContinueAsNewArn":
+        restart["StateMachineArn"] = stack.outputs[output]
+    stack.start(stack.outputs[output], {"restart": restart, "kept": {"é": [1]}}, first)
+    executions = chain(stack, output, first, length)
+    assert [execution["status"] for execution in executions] == ["SUCCEEDED"] * length
+    names = [found["name"] for found in stack.executions(stack.outputs[output]) if found["name"].startswith(first)]
+    assert len(names) == length
+    inputs = [json.loads(execution["input"]) for execution in executions]
+    assert [given["restart"]["executionCount"] for given in inputs] == list(range(length, 0, -1))
+    assert all(given["kept"] == {"é": [1]} for given in inputs)
+    count = iterations_per_execution(stack)
+    for execution in executions:
+        assert states_of(stack, execution["executionArn"]).count("ExampleWork") == count
+        assert stack.calls(execution["name"]) == {f"iteration {number}": 1 for number in range(count)}
+
+
+@pytest.mark.parametrize("output", MACHINES)
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"restart": {"executionCount": 0}},
+        {"restart": {"executionCount": -4}},
+        {"restart": {"executionCount": "4"}},
+        {"restart": {"executionCount": None}},
+        {"restart": {}},
+        {"restart": 4},
+        {},
+    ],
+)
+def test_bad_input_fails_at_once_and_says_what_is_right(stack: Stack, output: str, data: Any) -> None:
+    first = unique("bad")
+    execution = stack.ended(stack.start(stack.outputs[output], data, first))
+    assert (execution["status"], execution["error"]) == ("FAILED", "ContinueAsNew.InvalidInput")
+    assert 'restart.executionCount must be a whole number, 1 or more, as in {"restart"' in execution["cause"]
+    assert "ExampleWork" not in states_of(stack, execution["executionArn"])
+
+
+def test_a_restart_whose_answer_was_lost_starts_no_second_chain(stack: Stack) -> None:
+    """Killed after its StartExecution and before its answer, then retried: to AWS, the same call twice."""
+    first = unique()
+    data = {"restart": {"executionCount": 2}, "iterator": {"execution": first}}
+    payload = json.dumps({"execution": first, "input": data}).encode()
+    client = boto3.client("lambda")
+    answers = []
+    for _ in range(3):
+        response = client.invoke(FunctionName=stack.outputs["RestartFunctionName"], Payload=payload)
+        answers.append(json.loads(response["Payload"].read()))
+    name = f"{first}-continue-1"
+    assert {answer["execution"] for answer in answers} == {name}
+    assert answers[0]["started"] is True
+    prefix = stack.outputs["ContinueAsNewArn"].replace(":stateMachine:", ":execution:")
+    stack.ended(f"{prefix}:{name}")
+    late = json.loads(
+        client.invoke(FunctionName=stack.outputs["RestartFunctionName"], Payload=payload)["Payload"].read()
+    )
+    assert late == {"execution": name, "started": False}
+    found = [
+        run["name"] for run in stack.executions(stack.outputs["ContinueAsNewArn"]) if run["name"].startswith(first)
+    ]
+    assert found == [name]
+
+
+def test_the_api_way_starts_no_second_chain_either(stack: Stack) -> None:
+    first = unique()
+    machine_arn = stack.outputs["ContinueAsNewApiArn"]
+    # The next execution exists already, as if the Restart task had been retried after its answer was lost.
+    stack.ended(
+        stack.start(machine_arn, {"restart": {"executionCount": 1, "firstExecution": first}}, f"{first}-continue-1")
+    )
+    execution = stack.ended(stack.start(machine_arn, {"restart": {"executionCount": 2}}, first))
+    assert execution["status"] == "SUCCEEDED"
+    found = [run["name"] for run in stack.executions(machine_arn) if run["name"].startswith(first)]
+    assert sorted(found) == [first, f"{first}-continue-1"]
+
+
+@pytest.mark.parametrize("output", MACHINES)
+def test_a_chain_whose_work_fails_midway_goes_on_to_its_last_execution(stack: Stack, output: str) -> None:
+    first = unique()
+    outage = {"run": f"{first}-continue-2", "step": "iteration 1", "calls": 1}
+    stack.start(stack.outputs[output], {"restart": {"executionCount": 3}, "outage": outage}, first)
+    executions = chain(stack, output, first, 3)
+    assert [execution["status"] for execution in executions] == ["SUCCEEDED", "FAILED", "SUCCEEDED"]
+    failed = executions[1]["executionArn"]
+    stack.recovered(failed)
+    (resumed,) = stack.resumed(failed)
+    assert json.loads(resumed["input"])["resuming"]["state"] == "ExampleWork"
+    # Each iteration is done once: that of the outage was called twice, once in vain.
+    for execution in executions:
+        expected = {f"iteration {number}": 1 for number in range(iterations_per_execution(stack))}
+        if execution["executionArn"] == failed:
+            expected["iteration 1"] = 2
+        assert stack.calls(execution["name"]) == expected
+    found = [run["name"] for run in stack.executions(stack.outputs[output]) if run["name"].startswith(first)]
+    assert len(found) == 3
+    others = [run["name"] for run in stack.executions(stack.outputs[output] + SUFFIX) if run["name"].startswith(first)]
+    assert others == [resumed["name"]]
+
+
+@pytest.mark.parametrize("output", MACHINES)
+def test_events_per_iteration_leave_room_at_the_upper_bound(stack: Stack, output: str) -> None:
+    first = unique()
+    arn = stack.start(stack.outputs[output], {"restart": {"executionCount": 1}}, first)
+    assert stack.ended(arn)["status"] == "SUCCEEDED"
+    events = stack.states.get_execution_history(executionArn=arn)["events"]
+    entered = [
+        number
+        for number, event in enumerate(events)
+        if event.get("stateEnteredEventDetails", {}).get("name") == "ExampleWork"
+    ]
+    distances = {after - before for before, after in pairwise(entered)}
+    assert distances == {EVENTS_PER_ITERATION[output]}
+    fixed = len(events) - len(entered) * EVENTS_PER_ITERATION[output]
+    assert fixed + MAX_ITERATIONS * EVENTS_PER_ITERATION[output] < 0.75 * MAX_EVENTS
+
+
+def test_a_parent_starts_another_machine_and_goes_on(stack: Stack) -> None:
+    before = {found["executionArn"] for found in stack.executions(stack.outputs["ChildStateMachineArn"])}
+    parent = stack.ended(stack.start(stack.outputs["ParentStateMachineArn"], {}))
+    assert parent["status"] == "SUCCEEDED"
+    (child,) = [
+        found
+        for found in stack.executions(stack.outputs["ChildStateMachineArn"])
+        if found["executionArn"] not in before
+    ]
+    given = json.loads(stack.ended(child["executionArn"])["input"])
+    assert given["AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"] == parent["executionArn"]
+    assert given["Comment"] == "Hello world!"
+
+
+def test_the_nesting_patterns(stack: Stack) -> None:
+    before = {found["executionArn"] for found in stack.executions(stack.outputs["ChildStateMachineArn"])}
+    parent = stack.ended(stack.start(stack.outputs["NestingPatternsMachineArn"], {}))
+    assert parent["status"] == "SUCCEEDED", parent
+    children = [
+        stack.ended(found["executionArn"])
+        for found in stack.executions(stack.outputs["ChildStateMachineArn"])
+        if found["executionArn"] not in before
+    ]
+    assert [child["status"] for child in children] == ["SUCCEEDED"] * 3
+    inputs = [json.loads(child["input"]) for child in children]
+    assert {given["AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"] for given in inputs} == {parent["executionArn"]}
+    assert sorted(given["NeedCallback"] for given in inputs) == [False, False, True]
+    waited, answered = json.loads(parent["output"])
+    assert waited["status"] == "SUCCEEDED"
+    assert answered == {"answered": True}
