@@ -13,7 +13,7 @@ BIN := .venv/bin
 SAM := $(CURDIR)/.venv-sam/bin/sam
 ACCOUNT := $(BIN)/python local/account.py
 REGION ?= eu-west-1
-SOURCES := functions local tests
+SOURCES := functions local tests bench
 PIP_INSTALL := install --quiet --disable-pip-version-check --require-hashes
 
 # sam needs a region even where it talks to nobody, and a Python 3.13 on the PATH to build with.
@@ -59,7 +59,7 @@ deploy-local: setup ## Build and deploy into the running local account
 
 .PHONY: bench
 bench: setup ## Run the benchmarks
-	@$(BIN)/python -m bench
+	@PYTHONPATH=local $(BIN)/python -m bench
 
 .PHONY: format
 format: .venv/.ready ## Format the code
@@ -74,7 +74,7 @@ LOCK := pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
 .venv/.ready: .venv/.requirements pyproject.toml
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(BIN)/pip install --quiet --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .venv/.requirements: requirements/dev.txt
@@ -88,7 +88,7 @@ LOCK := pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no
 	@touch $@
 
 .venv-local/.ready: .venv-local/.requirements local/pyproject.toml
-	@.venv-local/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable ./local
+	@.venv-local/bin/pip install --quiet --disable-pip-version-check --quiet --quiet --no-deps --no-build-isolation --editable ./local
 	@touch $@
 
 .venv-local/.requirements: requirements/local.txt

@@ -122,7 +122,7 @@ def run_command(arguments: list[str]) -> int:
 @contextmanager
 def account() -> Iterator[int]:
     """Run an account on a free port while the block runs; yields the port."""
-    port = port_from_environment() or (DEFAULT_PORT if _is_free(DEFAULT_PORT) else _any_free_port())
+    port = port_from_environment() or (DEFAULT_PORT if _is_free(DEFAULT_PORT) else any_free_port())
     if not _is_free(port):
         raise AccountError(f"port {port} is taken by another program; choose another with LOCAL_AWS_PORT")
     if port != DEFAULT_PORT:
@@ -238,7 +238,8 @@ def _is_free(port: int) -> bool:
     return True
 
 
-def _any_free_port() -> int:
+def any_free_port() -> int:
+    """Return a port of this machine that nobody listens on."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         port: int = probe.getsockname()[1]

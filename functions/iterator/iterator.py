@@ -1,11 +1,9 @@
-"""The Iterator: one step further in a loop; nothing but arithmetic, so that it starts in milliseconds."""
-
-from typing import Any
+"""The Iterator: one step further in a loop; it imports nothing, so that it starts in milliseconds."""
 
 FIELDS = ("index", "step", "count")
 
 
-def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+def handler(event: dict[str, object], context: object) -> dict[str, object]:
     """Add step to index and say whether the loop goes on.
 
     event: {"iterator": {"index": int, "step": int, "count": int}}; other fields of iterator come back as they are.
@@ -19,7 +17,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     return {**iterator, "index": index, "step": step, "count": count, "continue": index < count}
 
 
-def _whole(iterator: dict[str, Any], field: str) -> int:
+def _whole(iterator: dict[str, object], field: str) -> int:
     value = iterator.get(field)
     # JSON knows no difference between 1 and 1.0; true is no number.
     if isinstance(value, bool) or not isinstance(value, int | float) or value != value // 1:

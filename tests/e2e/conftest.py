@@ -36,11 +36,11 @@ def make_machine(stack: Stack, role_arn: str) -> Iterator[MachineMaker]:
     """Create state machines that are deleted, with their GoToState machines, after the test."""
     made: list[str] = []
 
-    def make(definition: Any, tags: dict[str, str] | None = None, name: str | None = None) -> str:
+    def make(definition: Any, tags: dict[str, str] | None = None, role: str | None = None) -> str:
         response = stack.states.create_state_machine(
-            name=name or f"e2e-{uuid.uuid4().hex[:12]}",
+            name=f"e2e-{uuid.uuid4().hex[:12]}",
             definition=definition if isinstance(definition, str) else json.dumps(definition),
-            roleArn=role_arn,
+            roleArn=role or role_arn,
             tags=[{"key": key, "value": value} for key, value in (tags or {}).items()],
         )
         made.append(response["stateMachineArn"])

@@ -1,13 +1,18 @@
 """Continue as new, through Lambda and through the API, and the nesting patterns."""
 
 import json
+import os
+import time
 import uuid
+from collections.abc import Iterator
+from io import BytesIO
 from itertools import pairwise
 from typing import Any
+from zipfile import ZipFile
 
 import boto3
 import pytest
-from stack import SUFFIX, Stack, wait_for
+from stack import ROOT, SUFFIX, Stack, wait_for
 
 MACHINES = ("ContinueAsNewArn", "ContinueAsNewApiArn")
 # Measured by the test below; the template's MaxValue of IterationsPerExecution is made of it.
@@ -88,8 +93,86 @@ def test_bad_input_fails_at_once_and_says_what_is_right(stack: Stack, output: st
     assert "ExampleWork" not in states_of(stack, execution["executionArn"])
 
 
+KILLED = """
+import os
+import restart
+
+def handler(event, context):
+    answer = restart.handler(event, context)
+    if answer["started"]:
+        os._exit(1)
+    return answer
+"""
+
+
+@pytest.fixture
+def killed_restart(stack: Stack) -> Iterator[str]:
+    """A Restart function that is killed after its StartExecution and before its answer."""
+    client = boto3.client("lambda")
+    original = client.get_function_configuration(FunctionName=stack.outputs["RestartFunctionName"])
+    code = BytesIO()
+    with ZipFile(code, "w") as archive:
+        archive.writestr("restart.py", (ROOT / "functions/restart/restart.py").read_text())
+        archive.writestr("killed.py", KILLED)
+    name = unique("killed-restart")
+    client.create_function(
+        FunctionName=name,
+        Runtime="python3.13",
+        Role=original["Role"],
+        Handler="killed.handler",
+        Code={"ZipFile": code.getvalue()},
+        Environment={"Variables": original["Environment"]["Variables"]},
+        Timeout=30,
+    )
+    client.get_waiter("function_active_v2").wait(FunctionName=name)
+    yield name
+    client.delete_function(FunctionName=name)
+
+
+@pytest.fixture
+def calling_role() -> Iterator[str]:
+    """A role that may call any function: that of ContinueAsNew may call its own three alone."""
+    client, name = boto3.client("iam"), unique("sfn-resume-e2e")
+    trust = {"Effect": "Allow", "Principal": {"Service": "states.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    call = {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": "*"}
+    role = client.create_role(RoleName=name, AssumeRolePolicyDocument=policy(trust))["Role"]
+    client.put_role_policy(RoleName=name, PolicyName="call", PolicyDocument=policy(call))
+    if "AWS_ENDPOINT_URL" not in os.environ:
+        time.sleep(15)  # IAM is eventually consistent
+    yield role["Arn"]
+    client.delete_role_policy(RoleName=name, PolicyName="call")
+    client.delete_role(RoleName=name)
+
+
+def policy(statement: dict[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def test_a_restart_that_is_killed_before_its_answer_starts_no_second_chain(
+    stack: Stack, make_machine: Any, killed_restart: str, calling_role: str
+) -> None:
+    machine_arn = stack.outputs["ContinueAsNewArn"]
+    definition = json.loads(stack.states.describe_state_machine(stateMachineArn=machine_arn)["definition"])
+    definition["States"]["Restart"]["Parameters"]["FunctionName"] = killed_restart
+    first = unique()
+    arn = stack.start(make_machine(definition, role=calling_role), {"restart": {"executionCount": 3}}, first)
+    execution = stack.ended(arn)
+    events = stack.states.get_execution_history(executionArn=arn)["events"]
+    assert [event["type"] for event in events].count("TaskFailed") == 1, execution
+    assert execution["status"] == "SUCCEEDED", execution
+    prefix = machine_arn.replace(":stateMachine:", ":execution:")
+    last = f"{prefix}:{first}-continue-1"
+
+    def started() -> bool | None:
+        return True if last in {found["executionArn"] for found in stack.executions(machine_arn)} else None
+
+    wait_for(started, last)
+    stack.ended(last)
+    found = [run["name"] for run in stack.executions(machine_arn) if run["name"].startswith(first)]
+    assert sorted(found) == [f"{first}-continue-1", f"{first}-continue-2"]
+
+
 def test_a_restart_whose_answer_was_lost_starts_no_second_chain(stack: Stack) -> None:
-    """Killed after its StartExecution and before its answer, then retried: to AWS, the same call twice."""
     first = unique()
     data = {"restart": {"executionCount": 2}, "iterator": {"execution": first}}
     payload = json.dumps({"execution": first, "input": data}).encode()
