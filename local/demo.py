@@ -26,7 +26,13 @@ def main() -> int:
     try:
         with step("sam build and sam deploy of template.yaml (half a minute)"):
             stack = deploy(STACK)
-        rows = [*dependency_was_down(stack), *bad_data(stack), *console_form(stack)]
+        rows = [
+            *dependency_was_down(stack),
+            *bad_data(stack),
+            *console_form(stack),
+            *continue_as_new(stack),
+            *both_together(stack),
+        ]
     except (StackError, PromiseBrokenError) as error:
         print(f"\nDEMO FAILED: {error}", file=sys.stderr)
         return 1
@@ -88,6 +94,37 @@ def console_form(stack: Stack) -> list[Row]:
     entered = states_entered(stack, last["executionArn"])
     promise("Parallel" not in entered and "Parallel 2" in entered, "Parallel is not run again")
     return [row(first, ""), row(last, "Parallel 2")]
+
+
+def continue_as_new(stack: Stack) -> list[Row]:
+    """(d) Endless work in executions that each start the next."""
+    title('(d) ContinueAsNew: {"restart": {"executionCount": 4}} gives four executions.')
+    machine_arn = stack.outputs["ContinueAsNewArn"]
+    stack.start(machine_arn, {"restart": {"StateMachineArn": machine_arn, "executionCount": 4}}, "nightly")
+    with step("four executions, each started by the one before it"):
+        runs = stack.chain(machine_arn, "nightly", 4)
+    promise([run["status"] for run in runs] == ["SUCCEEDED"] * 4, "four executions, all SUCCEEDED")
+    calls = [stack.calls(run["name"]) for run in runs]
+    promise(all(set(found.values()) == {1} for found in calls), "each iteration is done once")
+    print(f"  iterations  {' + '.join(str(len(found)) for found in calls)}, each done once")
+    return [row(run, "") for run in runs]
+
+
+def both_together(stack: Stack) -> list[Row]:
+    """(e) A chain whose work fails midway is resumed and goes on to its last execution."""
+    title("(e) ContinueAsNew: the work of the second of three executions fails in its second iteration. Nobody helps.")
+    outage = {"run": "weekly-continue-2", "step": "iteration 1", "calls": 1}
+    stack.start(stack.outputs["ContinueAsNewArn"], {"restart": {"executionCount": 3}, "outage": outage}, "weekly")
+    with step("it fails, is resumed from ExampleWork, and goes on to its last execution"):
+        runs = stack.chain(stack.outputs["ContinueAsNewArn"], "weekly", 3)
+        resumed = stack.recovered(runs[1]["executionArn"])
+    promise([run["status"] for run in runs] == ["SUCCEEDED", "FAILED", "SUCCEEDED"], "the second one alone fails")
+    promise(state_of(resumed) == "ExampleWork", "it is resumed from ExampleWork")
+    calls = [stack.calls(run["name"]) for run in runs]
+    promise(calls[1].pop("iteration 1") == 2, "the iteration that failed is tried twice")
+    promise(all(set(found.values()) == {1} for found in calls), "each other iteration is done once")
+    print("  iterations  each done once; the failed one was tried twice")
+    return [row(runs[0], ""), row(runs[1], ""), row(resumed, "ExampleWork"), row(runs[2], "")]
 
 
 def wait_for_machine(stack: Stack, output: str) -> str:

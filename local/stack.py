@@ -102,6 +102,21 @@ class Stack:
 
         return wait_for(look, f"a resume of {execution_arn} that succeeds")
 
+    def chain(self, machine_arn: str, first: str, length: int) -> list[dict[str, Any]]:
+        """Wait for the end of all executions of a chain that continues as new and return them in order."""
+        names = [first, *(f"{first}-continue-{left}" for left in range(length - 1, 0, -1))]
+        self.started(machine_arn, names)
+        prefix = machine_arn.replace(":stateMachine:", ":execution:")
+        return [self.ended(f"{prefix}:{name}") for name in names]
+
+    def started(self, machine_arn: str, names: list[str]) -> None:
+        """Wait until a machine has executions of these names."""
+
+        def look() -> bool | None:
+            return True if set(names) <= {found["name"] for found in self.executions(machine_arn)} else None
+
+        wait_for(look, f"the executions {', '.join(names)}")
+
     def calls(self, run: str) -> dict[str, int]:
         """Return how often each step of a run was called."""
         items = boto3.resource("dynamodb").Table(self.outputs["CallsTableName"]).scan()["Items"]

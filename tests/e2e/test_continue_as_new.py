@@ -12,7 +12,7 @@ from zipfile import ZipFile
 
 import boto3
 import pytest
-from stack import ROOT, SUFFIX, Stack, wait_for
+from stack import ROOT, SUFFIX, Stack
 
 MACHINES = ("ContinueAsNewArn", "ContinueAsNewApiArn")
 # Measured by the test below; the template's MaxValue of IterationsPerExecution is made of it.
@@ -22,21 +22,6 @@ MAX_ITERATIONS, MAX_EVENTS = 1_500, 25_000
 
 def unique(prefix: str = "chain") -> str:
     return f"{prefix}-{uuid.uuid4().hex[:12]}"
-
-
-def chain(stack: Stack, output: str, first: str, length: int) -> list[dict[str, Any]]:
-    """Wait for the end of all executions of a chain and return them in order."""
-    machine_arn = stack.outputs[output]
-    names = [first, *(f"{first}-continue-{left}" for left in range(length - 1, 0, -1))]
-    prefix = machine_arn.replace(":stateMachine:", ":execution:")
-    last = f"{prefix}:{names[-1]}"
-    started = {f"{prefix}:{name}" for name in names}
-
-    def all_there() -> bool | None:
-        return True if started <= {found["executionArn"] for found in stack.executions(machine_arn)} else None
-
-    wait_for(all_there, last)
-    return [stack.ended(f"{prefix}:{name}") for name in names]
 
 
 def iterations_per_execution(stack: Stack) -> int:
@@ -59,7 +44,7 @@ def test_a_chain_has_as_many_executions_as_it_was_asked_for(stack: Stack, output
     if output == "ContinueAsNewArn":
         restart["StateMachineArn"] = stack.outputs[output]
     stack.start(stack.outputs[output], {"restart": restart, "kept": {"é": [1]}}, first)
-    executions = chain(stack, output, first, length)
+    executions = stack.chain(stack.outputs[output], first, length)
     assert [execution["status"] for execution in executions] == ["SUCCEEDED"] * length
     names = [found["name"] for found in stack.executions(stack.outputs[output]) if found["name"].startswith(first)]
     assert len(names) == length
@@ -161,13 +146,8 @@ def test_a_restart_that_is_killed_before_its_answer_starts_no_second_chain(
     assert [event["type"] for event in events].count("TaskFailed") == 1, execution
     assert execution["status"] == "SUCCEEDED", execution
     prefix = machine_arn.replace(":stateMachine:", ":execution:")
-    last = f"{prefix}:{first}-continue-1"
-
-    def started() -> bool | None:
-        return True if last in {found["executionArn"] for found in stack.executions(machine_arn)} else None
-
-    wait_for(started, last)
-    stack.ended(last)
+    stack.started(machine_arn, [f"{first}-continue-1"])
+    stack.ended(f"{prefix}:{first}-continue-1")
     found = [run["name"] for run in stack.executions(machine_arn) if run["name"].startswith(first)]
     assert sorted(found) == [f"{first}-continue-1", f"{first}-continue-2"]
 
@@ -214,7 +194,7 @@ def test_a_chain_whose_work_fails_midway_goes_on_to_its_last_execution(stack: St
     first = unique()
     outage = {"run": f"{first}-continue-2", "step": "iteration 1", "calls": 1}
     stack.start(stack.outputs[output], {"restart": {"executionCount": 3}, "outage": outage}, first)
-    executions = chain(stack, output, first, 3)
+    executions = stack.chain(stack.outputs[output], first, 3)
     assert [execution["status"] for execution in executions] == ["SUCCEEDED", "FAILED", "SUCCEEDED"]
     failed = executions[1]["executionArn"]
     stack.recovered(failed)
