@@ -1,0 +1,59 @@
+"""Whole recoveries as data: what is in the account, which execution failed, and what has to come of it."""
+
+import json
+from pathlib import Path
+
+import pytest
+from fake_account import Account, machine_arn
+from gotostate import jsontext, recovery, resumption, router
+from gotostate.policy import Settings
+
+CASES = sorted((Path(__file__).parents[1] / "golden" / "recovery").glob("*.json"))
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
+def test_golden(path: Path) -> None:
+    case = json.loads(path.read_text())
+    account = Account()
+    for run in case["executions"]:
+        # Each ran on a definition that may not be the machine's any more.
+        account.add_machine(run["machine"], run["definition"], {})
+        account.add_failure(run["machine"], run["name"], run["events"], run["input"], run["status"])
+        for _ in range(run["redriveCount"]):
+            account.redrive(next(reversed(account.runs)))
+    for name, machine in case["machines"].items():
+        account.add_machine(name, machine["definition"], machine["tags"])
+    expect = case["expect"]
+    outcome = recovery.recover(account, case["recover"], Settings())
+    assert (outcome.result, outcome.state, outcome.reason) == (expect["result"], expect["state"], expect["reason"])
+    if "machine" in expect:
+        assert outcome.machine == expect["machine"]
+    if expect["result"] != "resumed":
+        assert not [change for change in account.changes if change.startswith("start")]
+        return
+    assert outcome.resumed
+    started = account.runs[outcome.resumed]
+    if "input" in expect:
+        assert started.execution.input == expect["input"]
+        assert jsontext.parse(started.execution.input)
+    if "definition" in expect:
+        assert router.remove_gotostate(started.machine.definition).document == expect["definition"]
+    name = outcome.resumed.rpartition(":")[2]
+    assert len(name) <= resumption.MAX_NAME
+    assert outcome.machine
+    assert len(outcome.machine.rpartition(":")[2]) <= resumption.MAX_NAME
+    again = recovery.recover(account, case["recover"], Settings())
+    assert again.resumed == outcome.resumed
+    assert again.result == "already resumed"
+
+
+def test_by_hand_a_machine_that_was_deleted_since_can_be_resumed() -> None:
+    case = json.loads(next(path for path in CASES if path.stem == "context_not_read").read_text())
+    account = Account()
+    (run,) = case["executions"]
+    account.add_machine(run["machine"], run["definition"], {})
+    arn = account.add_failure(run["machine"], run["name"], run["events"], run["input"])
+    del account.machines[machine_arn("orders")]
+    del account.machine_tags[machine_arn("orders")]
+    failure = recovery.read(account, resumption.ExecutionArn.parse(arn))
+    assert recovery.ensure_machine(account, failure, "A") == machine_arn("orders-with-GoToState") + ":1"
