@@ -180,7 +180,7 @@ def test_the_resumer_changes_and_starts_gotostate_machines_only() -> None:
         if any(action.startswith(f"states:{verb}") for action in listed(statement["Action"]) for verb in changing):
             for resource in listed(statement["Resource"]):
                 name = resource["!Sub"].partition(":stateMachine:")[2]
-                # Without a version: AWS authorizes versions by the machine's own ARN, which the emulator does not check.
+                # No version: AWS authorizes versions by the machine's own ARN, which the emulator does not check.
                 assert name == "*-with-GoToState", resource
 
 
