@@ -105,6 +105,11 @@ class Account(StepFunctions):
         self.machines[machine.arn] = machine
         return self._publish(machine.arn) if publish else machine.arn
 
+    def bind(self, machine: Machine) -> bool:
+        self.changes.append(f"bind {machine.arn.rpartition(':')[2]}")
+        self.machines[machine.arn] = replace(self.machines[machine.arn], definition=machine.definition)
+        return True
+
     def start(self, machine_arn: str, name: str, input_text: str) -> bool:
         machine = self.machine(machine_arn)
         assert machine, f"{machine_arn} does not exist"

@@ -35,6 +35,8 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
         )
     remaining = int(count) - 1
     first = restart.get("firstExecution", running)
+    if not isinstance(first, str) or not first:
+        raise ValueError(f"restart.firstExecution is {first!r}; it must be the name of the chain's first execution")
     following = {name: value for name, value in data.items() if name not in OWN_DATA}
     following["restart"] = {**restart, "executionCount": remaining, "firstExecution": first}
     name = next_name(first, remaining)

@@ -33,7 +33,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     logger.append_keys(execution=execution, state=None, outcome=None, reason=None)
     logger.info("received", extra={"event": event} if _log_payloads() else None)
     try:
-        outcome = _skip(execution, problem) if problem else recovery.recover(_aws(), execution, settings())
+        outcome = _skip(execution, problem) if problem else _recover(event, execution)
     except ArnError as error:
         outcome = _skip(execution, str(error))
     except Exception as error:
@@ -45,6 +45,14 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     log = logger.error if outcome.result is Result.GAVE_UP else logger.info
     log(answer["next"], extra={name: answer[name] for name in ("machine", "resumed", "attempt")})
     return answer
+
+
+def _recover(event: dict[str, Any], execution: str) -> Outcome:
+    # Seen in practice, not documented: so it is optional.
+    redrives = event["detail"].get("redriveCount")
+    return recovery.recover(
+        _aws(), execution, settings(), reported_redrives=redrives if isinstance(redrives, int) else 0
+    )
 
 
 def execution_of(event: object) -> tuple[str, str | None]:

@@ -58,6 +58,8 @@ CASES: list[tuple[Any, Any]] = [
             {"state": 1, "input": 1}, {"state": ["B"], "input": 1}, {"state": "GoToState", "input": 1},
             {"state": "B", "input": 1, "delaySeconds": "5"}, {"state": "B", "input": 1, "delaySeconds": -5},
             {"state": "Nowhere", "input": 1, "delaySeconds": 3600},
+            {"state": "B", "input": 1, "variables": None}, {"state": "B", "input": 1, "variables": "x"},
+            {"state": "B", "input": 1, "variables": [1]}, {"state": "B", "input": 1, "delaySeconds": 100_000_000},
         )
     ),
 ]  # fmt: skip

@@ -110,6 +110,14 @@ def test_build_prints_a_definition_without_aws(tmp_path: Path, capsys: Capture) 
     assert built["States"]["B"] == ORDERS["States"]["B"]  # type: ignore[index]
 
 
+def test_what_build_prints_keeps_the_states_digit_for_digit(tmp_path: Path, capsys: Capture) -> None:
+    path = tmp_path / "orders.asl.json"
+    state = '{"Type": "Pass", "Result": [1.10, 0.12345678901234567890, 1e400], "End": true}'
+    path.write_text(f'{{"StartAt": "A", "States": {{"A": {state}}}}}')
+    assert cli.main(["build", "--definition", str(path), "--state", "A"]) == 0
+    assert f'"A": {state}' in capsys.readouterr().out
+
+
 def resumed_input(account: Account) -> dict[str, Any]:
     arn = next(arn for arn in account.runs if "-resume-" in arn)
     loaded: dict[str, Any] = json.loads(account.runs[arn].execution.input)["resuming"]
@@ -253,6 +261,14 @@ def test_a_fail_state_without_work(account: Account, capsys: Capture) -> None:
     assert cli.main(["resume", FAILED, "--from-state", "A", "--input", "1"]) == 0
 
 
+def damaged(**details: Any) -> str:
+    """A history whose last state's Entered event is damaged."""
+    case = json.loads((GOLDEN / "task_lambda.json").read_text())
+    entered = [event for event in case["history"]["events"] if "stateEnteredEventDetails" in event]
+    entered[-1]["stateEnteredEventDetails"].update(details)
+    return json.dumps(case["history"])
+
+
 @pytest.mark.parametrize(
     ("history", "definition", "says"),
     [
@@ -260,7 +276,12 @@ def test_a_fail_state_without_work(account: Account, capsys: Capture) -> None:
         ("{}", None, "no list 'events'"),
         ('{"events": [1]}', None, "no list 'events'"),
         ('{"events": []}', None, "still runs, or the history is cut off"),
+        (damaged(name=None), None, "has no name of a state"),
+        (damaged(input="{trunc"), None, "is not JSON"),
+        (damaged(input=7), None, "no complete input"),
         (None, "{", "the definition is not JSON"),
+        (None, '{"StartAt": [], "States": {"X": {}}}', '"StartAt"'),
+        (None, '{"StartAt": "X", "States": {"X": {"Catch": null}}}', '"Catch" of the state'),
         (None, "[1]", "not a JSON object"),
         (None, '{"StartAt": "X", "States": {"X": {"Type": "Pass", "End": true}}}', "the definition does not have"),
     ],

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from fake_account import Account, execution_arn, failure_events, machine_arn
 from gotostate import recovery
-from gotostate.errors import ArnError
+from gotostate.errors import ArnError, DefinitionError, TransientError
 from gotostate.nesting import STARTED_BY
 from gotostate.policy import Settings
 from gotostate.recovery import Outcome, Result
@@ -138,6 +139,7 @@ def test_a_native_redrive_that_fails_again_is_a_new_failure() -> None:
 
 def test_an_execution_that_was_redriven_meanwhile_is_left_alone() -> None:
     case = orders()
+    case.account.redrive(case.failed)
     case.account.end(case.failed, "RUNNING")
     outcome = case.recover()
     assert (outcome.result, "RUNNING" in outcome.reason) == (Result.SKIPPED, True)
@@ -148,7 +150,7 @@ def test_one_machine_serves_every_state_and_true_follows_the_newest_failure() ->
     case.recover()
     other = case.account.add_failure("orders", "order-18", failure_events("A"))
     assert case.recover(other).result is Result.RESUMED
-    assert case.account.changes == [f"create {GOTO}", f"start {GOTO}:1", f"update {GOTO}", f"start {GOTO}:1"]
+    assert case.account.changes == [f"create {GOTO}", f"start {GOTO}:1", f"start {GOTO}:1", f"bind {GOTO}"]
     assert case.account.machines[machine_arn(GOTO)].definition.route == ("A", "A")
 
 
@@ -202,7 +204,7 @@ def test_two_resumers_at_once_build_one_machine() -> None:
     assert case.account.changes == [f"create {GOTO}", f"start {GOTO}:1"]
 
 
-def test_a_machine_that_changes_all_the_time_is_given_up() -> None:
+def test_a_machine_that_changes_all_the_time_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     case = orders()
 
     class Overtaken(Account):
@@ -210,7 +212,63 @@ def test_a_machine_that_changes_all_the_time_is_given_up() -> None:
             return None
 
     case.account.__class__ = Overtaken
-    assert case.recover().result is Result.GAVE_UP
+    monkeypatch.setattr(recovery, "_PAUSE_SECONDS", 0)
+    # Not settled: Lambda tries again and then keeps the event.
+    with pytest.raises(TransientError, match="changed by others"):
+        case.recover()
+
+
+def test_a_read_that_does_not_show_the_failure_yet_is_tried_again() -> None:
+    """AWS's reads are eventually consistent; a skip here would lose the event for good."""
+    case = orders()
+    events = case.account.runs[case.failed].events
+    case.account.end(case.failed, "RUNNING")
+    with pytest.raises(TransientError, match="not show the failure"):
+        case.recover()
+    case.account.end(case.failed, "FAILED", events[::-1][:-1])
+    with pytest.raises(TransientError, match="not show its end"):
+        case.recover()
+    case.account.end(case.failed, "FAILED", events[::-1])
+    with pytest.raises(TransientError, match="not show the failure"):
+        recovery.recover(case.account, case.failed, Settings(), reported_redrives=1)
+    assert case.recover().result is Result.RESUMED
+
+
+@pytest.mark.parametrize("problem", ["denied", "definition"])
+def test_a_parent_that_may_not_or_cannot_be_read_is_for_people(problem: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = orders(given=json.dumps({STARTED_BY: execution_arn("parent", "p")}))
+    machine_of = case.account.machine_of
+    answer = {"Error": {"Code": "AccessDeniedException", "Message": "no"}}
+    error = ClientError(answer, "x") if problem == "denied" else DefinitionError("bad")  # type: ignore[arg-type]
+
+    def refuse(arn: str) -> Machine:
+        if ":parent:" in arn:
+            raise error
+        return machine_of(arn)
+
+    monkeypatch.setattr(case.account, "machine_of", refuse)
+    assert case.recover().result is Result.PREPARED
+
+
+def test_a_nested_chain_knows_its_parent_still() -> None:
+    reading = {
+        "StartAt": "B",
+        "States": {"B": {"Type": "Task", "Parameters": {"x.$": "$$.Execution.Input.order"}, "End": True}},
+    }
+    parent = execution_arn("parent", "p")
+    case = orders(document=reading, given=json.dumps({STARTED_BY: parent}))
+    task = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::states:startExecution",
+        "Parameters": {"StateMachineArn": machine_arn("orders")},
+        "End": True,
+    }
+    case.account.add_machine("parent", {"StartAt": "T", "States": {"T": task}}, {})
+    case.account.add_failure("parent", "p", [])
+    resumed = case.recover().resumed
+    assert resumed
+    fail_again(case, resumed)
+    assert case.recover(resumed).result is Result.RESUMED
 
 
 def test_an_input_too_large_leaves_nothing_half_prepared() -> None:

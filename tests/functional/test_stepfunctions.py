@@ -154,7 +154,16 @@ def test_publishes_what_it_creates_and_updates(stubbed: tuple[StepFunctions, Stu
     stubber.add_response("create_state_machine", answer, asked)
     assert aws.create("orders", machine, {}) == f"{MACHINE}:1"
     updated = {"updateDate": 0, "stateMachineVersionArn": f"{MACHINE}:2"}
-    asked = {"stateMachineArn": MACHINE, "definition": TEXT, "publish": True, "roleArn": ROLE}
+    # UpdateStateMachine keeps what it is not told: what the source has switched off is said.
+    asked = {
+        "stateMachineArn": MACHINE,
+        "definition": TEXT,
+        "publish": True,
+        "roleArn": ROLE,
+        "loggingConfiguration": {"level": "OFF", "includeExecutionData": False, "destinations": []},
+        "tracingConfiguration": {"enabled": False},
+        "encryptionConfiguration": {"type": "AWS_OWNED_KEY"},
+    }
     stubber.add_response("update_state_machine", updated, asked)
     assert aws.update(machine, publish=True) == f"{MACHINE}:2"
 
@@ -182,6 +191,17 @@ def test_other_errors_go_through(stubbed: tuple[StepFunctions, Stubber], name: s
     stubber.add_client_error(name, "AccessDeniedException", "not allowed")
     with pytest.raises(aws.client.exceptions.ClientError, match="not allowed"):
         call(aws, Machine(MACHINE, Definition.parse(TEXT), {"roleArn": ROLE}))
+
+
+def test_binding_is_tried_once_and_publishes_nothing() -> None:
+    aws = StepFunctions("eu-west-1")
+    machine = Machine(MACHINE, Definition.parse(TEXT), {"roleArn": ROLE})
+    with Stubber(aws._impatient_client) as stubber:
+        asked = {"stateMachineArn": MACHINE, "definition": TEXT}
+        stubber.add_response("update_state_machine", {"updateDate": 0}, asked)
+        stubber.add_client_error("update_state_machine", "ThrottlingException")
+        assert aws.bind(machine) is True
+        assert aws.bind(machine) is False
 
 
 def test_a_name_that_was_used_is_not_started_again(stubbed: tuple[StepFunctions, Stubber]) -> None:

@@ -118,6 +118,7 @@ def test_a_count_that_starts_nothing_is_refused(client: Client, count: Any) -> N
         ({"execution": "n", "input": []}, "no object 'restart'"),
         ({"execution": "n", "input": {"restart": 4}}, "no object 'restart'"),
         ({"input": {"restart": {"executionCount": 4}}}, "execution is None"),
+        ({"execution": "n", "input": {"restart": {"executionCount": 4, "firstExecution": 5}}}, "firstExecution is 5"),
         (
             {"execution": "n", "input": {"restart": {"executionCount": 4, "StateMachineArn": ARN + "2"}}},
             "this function starts",

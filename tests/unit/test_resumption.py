@@ -88,6 +88,7 @@ def test_the_input_is_handed_on_digit_for_digit() -> None:
         state_input=' {"f": 1.10, "big": 12345678901234567890123}\n',
         variables={"v": "1.0", "é": '"x"'},
         execution=ARN,
+        failed=ARN,
         attempt=2,
         beside={"order": "1E+2", "resuming": "1"},
     )
@@ -102,11 +103,11 @@ def test_the_input_is_handed_on_digit_for_digit() -> None:
 
 
 def test_an_input_that_is_too_large_points_to_the_native_redrive() -> None:
-    fits = {"state": "B", "variables": {}, "execution": ARN, "attempt": 1}
+    fits = {"state": "B", "variables": {}, "execution": "first", "failed": ARN, "attempt": 1}
     overhead = len(resumption.resume_input(state_input="0", **fits)) - 1  # type: ignore[arg-type]
     room = resumption.MAX_INPUT_BYTES - overhead
     assert len(resumption.resume_input(state_input="1" * room, **fits)) == resumption.MAX_INPUT_BYTES  # type: ignore[arg-type]
-    with pytest.raises(InputError, match=r"262144.*redrive-execution"):
+    with pytest.raises(InputError, match=rf"262144.*redrive-execution --execution-arn {ARN}"):
         resumption.resume_input(state_input="1" * (room + 1), **fits)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="262145 bytes"):
         resumption.resume_input(state_input='"' + "x" * (room - 3) + 'é"', **fits)  # type: ignore[arg-type]

@@ -181,7 +181,7 @@ def test_the_resumer_changes_and_starts_gotostate_machines_only() -> None:
             for resource in listed(statement["Resource"]):
                 name = resource["!Sub"].partition(":stateMachine:")[2]
                 # No version: AWS authorizes versions by the machine's own ARN, which the emulator does not check.
-                assert name == "*-with-GoToState", resource
+                assert name == "${StateMachineNames}-with-GoToState", resource
 
 
 def test_roles_are_passed_to_step_functions_alone_and_narrowed_by_a_parameter() -> None:

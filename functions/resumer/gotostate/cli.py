@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from gotostate.errors import (
     HistoryError,
     InputError,
     NothingToResumeError,
+    TransientError,
 )
 from gotostate.history import FailurePoint, HistoryEvent
 from gotostate.recovery import Failure
@@ -30,6 +32,10 @@ _CURRENT = "current"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code: 0 done, 1 failed, 2 wrong usage."""
+    # A text of AWS may hold half a surrogate pair, which no encoding can print.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     parser = _parser()
     options = parser.parse_args(arguments)
     run: Callable[[argparse.Namespace], int] = options.run
@@ -37,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.parser.error(message)
     try:
         return run(options)
-    except GotoStateError as error:
+    except (GotoStateError, TransientError) as error:
         return _complain(str(error))
     except KeyboardInterrupt:
         return _complain("interrupted; what was started goes on")
@@ -117,7 +123,7 @@ def _seed(options: argparse.Namespace) -> int:
     aws, failure = _read(options.failedExecutionArn)
     state, given = _target(failure)
     recovery.input_for(failure, state, given, failure.point.variables)
-    recovery.ensure_machine(aws, failure, state)
+    recovery.bind_true(aws, recovery.ensure_machine(aws, failure, state))
     print(f"GoToState machine  {failure.machine_arn}")
     print(f"Failed state       {state}")
     print(f"Input              {resumption.pretty(given)}")
@@ -213,13 +219,21 @@ def _build(options: argparse.Namespace) -> int:
     if options.definition:
         source = Definition.parse(_read_file(options.definition, DefinitionError))
         built = router.add_gotostate(source, options.state)
-        print(json.dumps(built.document, indent=2, ensure_ascii=False))
+        print(_lines(built))
         return OK
     aws, failure = _read(options.arn)
     state, _ = _target(failure)
-    recovery.ensure_machine(aws, failure, state)
+    recovery.bind_true(aws, recovery.ensure_machine(aws, failure, state))
     print(failure.machine_arn)
     return OK
+
+
+def _lines(definition: Definition) -> str:
+    """Write a definition with a line for each state, the states as they were written."""
+    parts = jsontext.members(definition.text)
+    states = [f"    {jsontext.write(name)}: {text}" for name, text in jsontext.members(parts.pop("States")).items()]
+    lines = [f"  {jsontext.write(name)}: {text}" for name, text in parts.items()]
+    return "{\n" + ",\n".join([*lines, '  "States": {\n' + ",\n".join(states) + "\n  }"]) + "\n}"
 
 
 def _resume(options: argparse.Namespace) -> int:
@@ -232,8 +246,10 @@ def _resume(options: argparse.Namespace) -> int:
     assert point.input is not None
     failure.source.require(point.resume_from)
     input_text = recovery.input_for(failure, point.resume_from, point.input, point.variables)
-    version = recovery.ensure_machine(aws, failure, point.resume_from)
-    if not aws.start(version, failure.resumed_name, input_text):
+    ensured = recovery.ensure_machine(aws, failure, point.resume_from)
+    started = aws.start(ensured.version_arn, failure.resumed_name, input_text)
+    recovery.bind_true(aws, ensured)
+    if not started:
         newest = recovery.newest_of_chain(aws, failure)
         advice = (
             f"to go on from there: gotostate resume {newest.arn}" if newest.status in recovery.FAILED else "leave it"

@@ -48,7 +48,11 @@ class Definition:
         states = document.get("States")
         if not isinstance(states, dict) or not states or not all(isinstance(state, dict) for state in states.values()):
             raise DefinitionError('the definition has no "States" object; give an Amazon States Language file')
-        if document.get("StartAt") not in states:
+        for name, state in states.items():
+            for listed in ("Catch", "Choices", "Branches"):
+                if not isinstance(state.get(listed, []), list):
+                    raise DefinitionError(f'"{listed}" of the state {name!r} is not a list; correct the definition')
+        if not isinstance(document.get("StartAt"), str) or document["StartAt"] not in states:
             raise DefinitionError('"StartAt" of the definition names none of its states; correct it')
         return cls(text, document)
 

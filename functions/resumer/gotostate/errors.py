@@ -41,5 +41,9 @@ class ForeignMachineError(GotoStateError):
     """A state machine with the GoToState name exists that was not built from this source."""
 
 
+class TransientError(Exception):
+    """What AWS said just now will be otherwise in a moment: try again. No GotoStateError, as nothing is settled."""
+
+
 class SettingsError(GotoStateError):
     """An environment variable of the function holds a value that it cannot take."""

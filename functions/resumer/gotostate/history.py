@@ -160,6 +160,8 @@ def _read_ending(reader: Iterator[HistoryEvent]) -> _Ending:
         if kind in _ENDED:
             status, details_name = _ENDED[kind]
             details = event.get(details_name) or {}
+            if not isinstance(details, Mapping):
+                raise HistoryError(f"event {event.get('id')} ({kind}) has no object {details_name}")
             return _Ending(status, details.get("error"), details.get("cause"))
         if kind == "ExecutionSucceeded":
             raise NotFailedError("the execution succeeded; there is nothing to resume")
@@ -196,11 +198,11 @@ class _Visits(Iterator[Visit]):
                 left.look_at(event)
             if kind.endswith("StateExited"):
                 details = _details(event, "stateExitedEventDetails")
-                if details["name"] in self._definition.states:
+                if _name(event, details) in self._definition.states:
                     left = _exit(event, details)
             elif kind.endswith("StateEntered"):
                 details = _details(event, "stateEnteredEventDetails")
-                name = details["name"]
+                name = _name(event, details)
                 if name not in self._definition.states:
                     other_state = name
                     continue
@@ -264,9 +266,10 @@ def _from_start(ending: _Ending, visits: _Visits, definition: Definition, *, end
 def _from_router_input(ending: _Ending, text: str, definition: Definition, ended_in: str | None) -> FailurePoint:
     """Tell where a GoToState execution was going when it ended before it got there."""
     source_start, target = definition.route
-    resuming_text = "false"
-    if isinstance(jsontext.parse(text), dict):
+    try:
         resuming_text = jsontext.members(text).get("resuming", "false")
+    except ValueError:
+        resuming_text = "false"  # no object, so it starts at the beginning
     resuming = jsontext.parse(resuming_text)
     if resuming is False:
         return _point(ending, ended_in, source_start, text, {}, Why.START)
@@ -276,6 +279,7 @@ def _from_router_input(ending: _Ending, text: str, definition: Definition, ended
         not isinstance(resuming, dict)
         or resuming.get("state") not in definition.enterable_states
         or "input" not in resuming
+        or not isinstance(resuming.get("variables", {}), dict)
     ):
         return _point(ending, ended_in, None, None, {}, Why.REJECTED)
     parts = jsontext.members(resuming_text)
@@ -291,6 +295,13 @@ def _point(
     variables: Mapping[str, str],
     why: Why,
 ) -> FailurePoint:
+    for name, text in (("input", given or "null"), *variables.items()):
+        try:
+            jsontext.parse(text)
+        except ValueError as error:
+            raise HistoryError(
+                f"the history's {name} of {resume_from!r} is not JSON ({error}); read it again"
+            ) from error
     return FailurePoint(
         ending.status, ending.error, ending.cause, ended_in, resume_from, given, dict(sorted(variables.items())), why
     )
@@ -306,9 +317,19 @@ def _is_failure(kind: str) -> bool:
 
 
 def _exit(event: HistoryEvent, details: Mapping[str, Any]) -> _Exit:
-    return _Exit(
-        _payload(event, details, "output"), details.get("assignedVariables") or {}, event.get("previousEventId", 0)
-    )
+    assigned = details.get("assignedVariables") or {}
+    if not isinstance(assigned, Mapping) or not all(isinstance(text, str) for text in assigned.values()):
+        raise HistoryError(
+            f"event {event.get('id')} ({event.get('type')}) has no object assignedVariables of JSON texts"
+        )
+    return _Exit(_payload(event, details, "output"), assigned, event.get("previousEventId", 0))
+
+
+def _name(event: HistoryEvent, details: Mapping[str, Any]) -> str:
+    name = details.get("name")
+    if not isinstance(name, str):
+        raise HistoryError(f"event {event.get('id')} ({event.get('type')}) has no name of a state")
+    return name
 
 
 def _details(event: HistoryEvent, name: str) -> Mapping[str, Any]:
@@ -319,8 +340,8 @@ def _details(event: HistoryEvent, name: str) -> Mapping[str, Any]:
 
 
 def _payload(event: HistoryEvent, details: Mapping[str, Any], name: str) -> str:
-    text = details.get(name)
-    if not isinstance(text, str) or (details.get(f"{name}Details") or {}).get("truncated"):
+    text, about = details.get(name), details.get(f"{name}Details")
+    if not isinstance(text, str) or (isinstance(about, Mapping) and about.get("truncated")):
         raise HistoryError(
             f"event {event.get('id')} ({event.get('type')}) has no complete {name}; "
             "read the history with its execution data (includeExecutionData)"

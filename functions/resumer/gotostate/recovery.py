@@ -4,6 +4,8 @@ The Lambda and the command both call what stands here; it calls AWS through step
 """
 
 import logging
+import random
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -11,17 +13,17 @@ from enum import StrEnum
 from gotostate import history, nesting, policy, resumption, router
 from gotostate.definition import Definition
 from gotostate.errors import (
-    ArnError,
     ForeignMachineError,
     GotoStateError,
     NotFailedError,
     NotFoundError,
+    TransientError,
 )
 from gotostate.history import FailurePoint
 from gotostate.nesting import Parent, Pattern
 from gotostate.policy import Action, Settings
 from gotostate.resumption import SOURCE_TAG, Chain, ExecutionArn
-from gotostate.stepfunctions import Execution, Machine, StepFunctions
+from gotostate.stepfunctions import Execution, Machine, StepFunctions, is_denied
 
 FAILED = ("FAILED", "TIMED_OUT", "ABORTED")
 
@@ -29,6 +31,7 @@ FAILED = ("FAILED", "TIMED_OUT", "ABORTED")
 _VERSIONS_READ = 5
 # Times that a machine is read anew when somebody else changed it meanwhile.
 _TRIES = 4
+_PAUSE_SECONDS = 0.5
 
 _log = logging.getLogger(__name__)
 
@@ -106,11 +109,14 @@ class Failure:
         return f"{self.machine_arn.replace(':stateMachine:', ':execution:')}:{self.resumed_name}"
 
 
-def recover(aws: StepFunctions, execution_arn: str, settings: Settings) -> Outcome:
+def recover(aws: StepFunctions, execution_arn: str, settings: Settings, *, reported_redrives: int = 0) -> Outcome:
     """Do about one failed execution what policy says; safe to repeat for the same failure.
 
-    Raises ArnError for an ARN that is no execution's; errors of AWS that may pass (throttling,
-    missing permissions) go through, so that the caller tries again or keeps the event.
+    reported_redrives: the redriveCount of the failure that was reported.
+
+    Raises ArnError for an ARN that is no execution's, TransientError when AWS does not show the
+    reported failure yet; errors of AWS that may pass (throttling, missing permissions) go through,
+    so that the caller tries again or keeps the event.
     """
     arn = ExecutionArn.parse(execution_arn)
     if settled := policy.by_arn(arn):
@@ -120,7 +126,7 @@ def recover(aws: StepFunctions, execution_arn: str, settings: Settings) -> Outco
         allowed = policy.opt_in(_deciding_tags(aws, tags), settings)
         if allowed.action is Action.SKIP:
             return Outcome(Result.SKIPPED, allowed.reason, execution_arn)
-        failure = read(aws, arn, tags)
+        failure = read(aws, arn, tags, reported_redrives=reported_redrives)
     except GotoStateError as error:
         settled_since = isinstance(error, NotFoundError | NotFailedError)
         return Outcome(Result.SKIPPED if settled_since else Result.GAVE_UP, str(error), execution_arn)
@@ -140,10 +146,12 @@ def _carry_out(aws: StepFunctions, failure: Failure, decision: policy.Decision, 
     assert failure.point.input is not None
     # The input first: one that is too large must leave nothing half prepared.
     input_text = input_for(failure, failure.point.resume_from, failure.point.input, failure.point.variables)
-    version = ensure_machine(aws, failure, failure.point.resume_from)
+    ensured = ensure_machine(aws, failure, failure.point.resume_from)
     if decision.action is Action.PREPARE:
+        bind_true(aws, ensured)
         return replace(seen, result=Result.PREPARED)
-    started = aws.start(version, failure.resumed_name, input_text)
+    started = aws.start(ensured.version_arn, failure.resumed_name, input_text)
+    bind_true(aws, ensured)
     return replace(
         seen,
         result=Result.RESUMED if started else Result.ALREADY_RESUMED,
@@ -155,13 +163,23 @@ def _carry_out(aws: StepFunctions, failure: Failure, decision: policy.Decision, 
     )
 
 
-def read(aws: StepFunctions, arn: ExecutionArn, tags: Mapping[str, str] | None = None) -> Failure:
+def read(
+    aws: StepFunctions,
+    arn: ExecutionArn,
+    tags: Mapping[str, str] | None = None,
+    *,
+    reported_redrives: int | None = None,
+) -> Failure:
     """Read all that is known of a failed execution; changes nothing.
 
     tags: of its state machine, where the caller has them already.
-    Raises NotFoundError, NotFailedError, HistoryError and DefinitionError.
+    reported_redrives: the redriveCount of the failure that was reported, if one was. AWS's reads are
+    eventually consistent, so right after the report they may not show it yet.
+    Raises TransientError for that, NotFoundError, NotFailedError, HistoryError and DefinitionError.
     """
     execution = aws.execution(arn.text)
+    if reported_redrives is not None and _is_stale(execution, reported_redrives):
+        raise TransientError(f"DescribeExecution does not show the failure of {arn.text} yet; try again in a minute")
     if execution.status not in FAILED:
         raise NotFailedError(
             f"the execution is {execution.status}; only one that has failed, timed out or was aborted can be resumed"
@@ -169,7 +187,10 @@ def read(aws: StepFunctions, arn: ExecutionArn, tags: Mapping[str, str] | None =
     if tags is None:
         tags = _tags_if_any(aws, arn.machine_arn)
     ran = aws.machine_of(arn.text)
-    point = history.locate(aws.events(arn.text), ran.definition)
+    try:
+        point = history.locate(aws.events(arn.text), ran.definition)
+    except NotFailedError as error:
+        raise TransientError(f"the history of {arn.text} does not show its end yet; try again in a minute") from error
     resumed = ran.definition.is_gotostate
     chain = resumption.chain_of(arn.text, execution.input, resumed=resumed)
     return Failure(
@@ -184,6 +205,12 @@ def read(aws: StepFunctions, arn: ExecutionArn, tags: Mapping[str, str] | None =
     )
 
 
+def _is_stale(execution: Execution, reported_redrives: int) -> bool:
+    if execution.redrive_count != reported_redrives:
+        return execution.redrive_count < reported_redrives
+    return execution.status == "RUNNING"
+
+
 def parent_of(aws: StepFunctions, failure: Failure) -> Parent | None:
     """Tell how a nested execution was started; None for one that is not nested.
 
@@ -194,12 +221,17 @@ def parent_of(aws: StepFunctions, failure: Failure) -> Parent | None:
         return None
     try:
         definition = aws.machine_of(ExecutionArn.parse(parent_arn).text).definition
-        patterns = nesting.patterns_in(definition, failure.arn.machine_arn)
+        patterns = nesting.patterns_in(definition, failure.source_arn)
         if len(patterns) == 1:
             return Parent(parent_arn, patterns.pop())
-        return Parent(parent_arn, nesting.pattern_in(aws.events(parent_arn), failure.arn.text))
-    except (ArnError, NotFoundError):
+        return Parent(parent_arn, nesting.pattern_in(aws.events(parent_arn), failure.chain.original))
+    except GotoStateError:
         return Parent(parent_arn, Pattern.UNKNOWN)
+    except Exception as error:
+        # The parent may be another team's; its ARN comes from the input.
+        if is_denied(error):
+            return Parent(parent_arn, Pattern.UNKNOWN)
+        raise
 
 
 def newest_of_chain(aws: StepFunctions, failure: Failure) -> Execution:
@@ -223,22 +255,32 @@ def input_for(failure: Failure, state: str, state_input: str, variables: Mapping
         state_input=state_input,
         variables=unset | dict(variables),
         execution=failure.chain.original,
+        failed=failure.arn.text,
         attempt=failure.attempt,
         beside=failure.chain.beside if failure.source.reads_execution_input else None,
     )
 
 
-def ensure_machine(aws: StepFunctions, failure: Failure, target: str) -> str:
-    """Make sure that the GoToState machine of a failure exists; return the ARN of a version that serves it.
+@dataclass(frozen=True)
+class Ensured:
+    """A GoToState machine that is there: a version that serves, and what is still to be bound, if anything."""
+
+    version_arn: str
+    to_bind: Machine | None = None
+
+
+def ensure_machine(aws: StepFunctions, failure: Failure, target: str) -> Ensured:
+    """Make sure that the GoToState machine of a failure exists, with a version that serves it.
 
     A version is started and never the plain ARN: right after an update that may still run the old
     definition, and another failure may update the machine between our look and our start.
 
-    Raises ForeignMachineError when the name belongs to a machine that was not built from this source.
+    Raises ForeignMachineError when the name belongs to a machine that was not built from this source,
+    TransientError when others change the machine all the time.
     """
     arn = failure.machine_arn
     wanted = Machine(arn, router.add_gotostate(failure.source, target), failure.ran.configuration)
-    for _ in range(_TRIES):
+    for turn in range(_TRIES):
         existing = aws.machine(arn)
         if existing is None:
             version = aws.create(arn.rpartition(":")[2], wanted, _tags_for(failure))
@@ -246,10 +288,25 @@ def ensure_machine(aws: StepFunctions, failure: Failure, target: str) -> str:
             _refuse_foreign(aws, failure)
             version = _serving_version(aws, failure, existing) or aws.update(wanted, publish=True)
         if version:
-            if existing and _serves(existing, failure) and existing.definition.route != wanted.definition.route:
-                _bind_true(aws, wanted)
-            return version
-    raise ForeignMachineError(f"{arn} was changed by somebody else {_TRIES} times meanwhile; try again")
+            goes_elsewhere = (
+                existing is not None
+                and _serves(existing, failure)
+                and existing.definition.route != wanted.definition.route
+            )
+            return Ensured(version, wanted if goes_elsewhere else None)
+        time.sleep(_PAUSE_SECONDS * random.uniform(1, 2) * turn)  # noqa: S311  no secret, only out of step
+    raise TransientError(f"{arn} was changed by others {_TRIES} times meanwhile; try again")
+
+
+def bind_true(aws: StepFunctions, ensured: Ensured) -> None:
+    """Bind the input {"resuming": true} to the newest failure's state.
+
+    For people at a console alone: automation names the state. So it comes after the start, it is
+    tried once, and a failure of it harms nobody. It publishes nothing, as a machine may have 1,000
+    versions.
+    """
+    if ensured.to_bind and not aws.bind(ensured.to_bind):
+        _log.warning("the input {'resuming': true} still goes to an earlier state")
 
 
 def _serving_version(aws: StepFunctions, failure: Failure, existing: Machine) -> str | None:
@@ -264,18 +321,6 @@ def _serving_version(aws: StepFunctions, failure: Failure, existing: Machine) ->
 def _serves(machine: Machine, failure: Failure) -> bool:
     same_configuration = machine.configuration == failure.ran.configuration
     return same_configuration and router.same_source(machine.definition, failure.source)
-
-
-def _bind_true(aws: StepFunctions, wanted: Machine) -> None:
-    """Bind the input {"resuming": true} to the newest failure's state.
-
-    For people at a console alone: automation names the state. So a failure of this call harms
-    nobody, and it publishes nothing, as a machine may have 1,000 versions.
-    """
-    try:
-        aws.update(wanted, publish=False)
-    except aws.client.exceptions.ClientError as error:
-        _log.warning("the input {'resuming': true} still goes to an earlier state: %s", error)
 
 
 def _refuse_foreign(aws: StepFunctions, failure: Failure) -> None:

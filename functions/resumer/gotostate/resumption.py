@@ -133,11 +133,14 @@ def resume_input(
     state_input: str,
     variables: Mapping[str, str],
     execution: str,
+    failed: str,
     attempt: int,
     delay_seconds: int = 0,
     beside: Mapping[str, str] | None = None,
 ) -> str:
     """Write the input of a resumed execution; state_input, variables and beside are JSON texts.
+
+    execution: the first failed execution of the chain; failed: the one that is resumed.
 
     Raises InputError when it would be larger than Step Functions takes.
     """
@@ -155,7 +158,7 @@ def resume_input(
         raise InputError(
             f"the resume's input would have {size} bytes, over the {MAX_INPUT_BYTES} that Step Functions takes; "
             f"within 14 days of the failure the native redrive resumes it: "
-            f"aws stepfunctions redrive-execution --execution-arn {execution}"
+            f"aws stepfunctions redrive-execution --execution-arn {failed}"
         )
     return text
 

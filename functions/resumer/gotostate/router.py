@@ -16,6 +16,8 @@ from gotostate.definition import ROUTER_MARK, Definition
 from gotostate.errors import DefinitionError
 
 MAX_DEFINITION_BYTES = 1_048_576
+# https://docs.aws.amazon.com/step-functions/latest/dg/state-wait.html
+MAX_WAIT_SECONDS = 99_999_999
 UNKNOWN_TARGET = "GoToState.UnknownTarget"
 
 _CAUSE = (
@@ -115,17 +117,19 @@ def _jsonpath_states(source: Definition, target: str, name: Namer) -> dict[str, 
         name(f"GoToState {part}") for part in ("Backoff", "Defaults", "Fill", "Merge", "Enter", "Rejected")
     )
     known = [{"Variable": "$.resuming.state", "StringEquals": state} for state in source.enterable_states]
-    delay = "$.resuming.delaySeconds"
+    delay, given = "$.resuming.delaySeconds", "$.resuming.variables"
     well_formed = [
         _present("$.resuming.state"),
         {"Variable": "$.resuming.state", "IsString": True},
         _present("$.resuming.input"),
         _any(known),
+        _any([{"Not": _present(given)}, {"And": [_present(given), *_no_scalar(given)]}]),
     ]
     delay_is_number = [
         _present(delay),
         {"Variable": delay, "IsNumeric": True},
         {"Variable": delay, "NumericGreaterThanEquals": 0},
+        {"Variable": delay, "NumericLessThanEquals": MAX_WAIT_SECONDS},
     ]
     variables = {variable: f"$.resuming.variables['{variable}']" for variable in source.variable_names}
     complete = [_present(path) for path in variables.values()]
@@ -194,6 +198,12 @@ def _jsonpath_states(source: Definition, target: str, name: Namer) -> dict[str, 
     return states
 
 
+def _no_scalar(path: str) -> list[State]:
+    """Return what tells an object (a Choice has no test for one); an array must not have a first member."""
+    scalars: list[State] = [{"Variable": path, f"Is{kind}": True} for kind in ("Null", "String", "Numeric", "Boolean")]
+    return [{"Not": rule} for rule in (*scalars, _present(f"{path}[0]"))]
+
+
 def _present(path: str) -> State:
     return {"Variable": path, "IsPresent": True}
 
@@ -217,7 +227,9 @@ def _jsonata_states(source: Definition, target: str, name: Namer) -> dict[str, S
     # A conditional, as "and" need not stop at a false left side and "x" >= 0 is an error.
     delay_ok = (
         f"('delaySeconds' in $keys({resuming}) "
-        f"? ($type({resuming}.delaySeconds) = 'number' ? {resuming}.delaySeconds >= 0 : false) : true)"
+        f"? ($type({resuming}.delaySeconds) = 'number' ? {resuming}.delaySeconds >= 0 "
+        f"and {resuming}.delaySeconds <= {MAX_WAIT_SECONDS} "
+        f"and $floor({resuming}.delaySeconds) = {resuming}.delaySeconds : false) : true)"
     )
     variables_ok = f"($not('variables' in $keys({resuming})) or $type({resuming}.variables) = 'object')"
 

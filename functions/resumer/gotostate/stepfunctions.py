@@ -20,6 +20,13 @@ _NOT_FOUND = ("ExecutionDoesNotExist", "StateMachineDoesNotExist", "ResourceNotF
 # Somebody else was faster: what exists now has to be read again.
 _OVERTAKEN = ("StateMachineAlreadyExists", "ConflictException")
 
+# UpdateStateMachine leaves as it is what it is not told, so what a source has switched off is said.
+_ALL_OFF: dict[str, Any] = {
+    "loggingConfiguration": {"level": "OFF", "includeExecutionData": False, "destinations": []},
+    "tracingConfiguration": {"enabled": False},
+    "encryptionConfiguration": {"type": "AWS_OWNED_KEY"},
+}
+
 
 @dataclass(frozen=True)
 class Execution:
@@ -56,11 +63,18 @@ class StepFunctions:
     @cached_property
     def client(self) -> "SFNClient":
         """The boto3 client; it retries what AWS throttles."""
+        return self._connect(attempts=8)
+
+    @cached_property
+    def _impatient_client(self) -> "SFNClient":
+        return self._connect(attempts=1)
+
+    def _connect(self, attempts: int) -> "SFNClient":
         # Here and not above: boto3 takes a third of a second to import, which `plan --history` need not wait for.
         import boto3
         from botocore.config import Config
 
-        retries = Config(retries={"mode": "standard", "total_max_attempts": 8})
+        retries = Config(retries={"mode": "standard", "total_max_attempts": attempts})
         return boto3.client("stepfunctions", region_name=self._region, config=retries)
 
     def tags(self, machine_arn: str) -> dict[str, str]:
@@ -145,13 +159,22 @@ class StepFunctions:
                 stateMachineArn=machine.arn,
                 definition=machine.definition.text,
                 publish=publish,
-                **machine.configuration,
+                **{**_ALL_OFF, **machine.configuration},
             )
         except self.client.exceptions.ClientError as error:
             if _code(error) in _OVERTAKEN:
                 return None
             raise
         return response.get("stateMachineVersionArn", machine.arn)
+
+    def bind(self, machine: Machine) -> bool:
+        """Update a state machine's definition without publishing it; tried once, False when AWS refuses."""
+        client = self._impatient_client
+        try:
+            client.update_state_machine(stateMachineArn=machine.arn, definition=machine.definition.text)
+        except client.exceptions.ClientError:
+            return False
+        return True
 
     def start(self, machine_arn: str, name: str, input_text: str) -> bool:
         """Start an execution; False when one of this name was started before."""
@@ -174,6 +197,11 @@ class _not_found:  # noqa: N801  reads as the statement that it is
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if error is not None and _code(error) in _NOT_FOUND:
             raise NotFoundError(self._message) from error
+
+
+def is_denied(error: BaseException) -> bool:
+    """Tell whether AWS refused a call for want of a permission."""
+    return _code(error) in ("AccessDeniedException", "AccessDenied")
 
 
 def _code(error: BaseException) -> str:
