@@ -71,7 +71,7 @@ class _Ending:
 class _Exit:
     """A top-level StateExited event, and whether what came right before it was a failure."""
 
-    output: str
+    event: HistoryEvent
     assigned: Mapping[str, str]
     previous_id: int
     caught: bool = False
@@ -88,12 +88,12 @@ class _Exit:
 class Visit:
     """One stay in a top-level state: from its StateEntered event to its StateExited event.
 
-    output and assigned are None and empty where the state was never left.
+    exited: the StateExited event; None where the state was never left.
     """
 
     name: str
     input: str
-    output: str | None = None
+    exited: HistoryEvent | None = None
     assigned: Mapping[str, str] = field(default_factory=dict)
     caught: bool = False
 
@@ -124,10 +124,11 @@ def locate(events: Iterable[HistoryEvent], definition: Definition, *, every_even
     variables: dict[str, str] = {}
     target, given, why = last.name, last.input, Why.ENDED_IN
     following = definition.states[last.name].get("Next")
-    if last.output is not None and following in definition.states and not last.caught:
+    if last.exited and following in definition.states and not last.caught:
         # It ended between two states (event 25,000, or a time-out): to enter the finished one
         # would do its work twice. A Choice has no Next of its own: it is entered again, at no cost.
-        target, given, why = following, last.output, Why.FOLLOWED
+        output = _payload(last.exited, _details(last.exited, "stateExitedEventDetails"), "output")
+        target, given, why = following, output, Why.FOLLOWED
         variables.update(last.assigned)
     if to_start:
         visits.collect(variables)
@@ -177,7 +178,7 @@ class _Visits(Iterator[Visit]):
     """The visits to top-level states, newest first; reads no further than the visit that is asked for."""
 
     def __init__(self, events: Iterator[HistoryEvent], definition: Definition) -> None:
-        self.start_input: str | None = None
+        self.start: HistoryEvent | None = None
         self._definition = definition
         self._visits = self._read(events)
 
@@ -208,16 +209,16 @@ class _Visits(Iterator[Visit]):
                     continue
                 visited = name
                 given = _payload(event, details, "input")
-                yield Visit(name, given, left.output, left.assigned, left.caught) if left else Visit(name, given)
+                yield Visit(name, given, left.event, left.assigned, left.caught) if left else Visit(name, given)
                 left = None
             elif kind == "ExecutionStarted":
-                self.start_input = _payload(event, _details(event, "executionStartedEventDetails"), "input")
+                self.start = event
         if other_state and not visited:
             raise DefinitionError(
                 f"the execution entered {other_state!r}, which the definition does not have; "
                 "give the definition that the execution ran with"
             )
-        if self.start_input is None:
+        if self.start is None:
             raise HistoryError(
                 "the history does not go back to ExecutionStarted, so the variables or the state could be wrong; "
                 "read the whole history"
@@ -256,11 +257,11 @@ def _in_router(ending: _Ending, last: Visit, visits: _Visits, definition: Defini
 
 
 def _from_start(ending: _Ending, visits: _Visits, definition: Definition, *, ended_in: str | None) -> FailurePoint:
-    if visits.start_input is None:
-        raise HistoryError("the history does not go back to ExecutionStarted; read the whole history")
+    assert visits.start, "all visits were read"
+    given = _payload(visits.start, _details(visits.start, "executionStartedEventDetails"), "input")
     if definition.is_gotostate:
-        return _from_router_input(ending, visits.start_input, definition, ended_in)
-    return _point(ending, ended_in, definition.document["StartAt"], visits.start_input, {}, Why.START)
+        return _from_router_input(ending, given, definition, ended_in)
+    return _point(ending, ended_in, definition.document["StartAt"], given, {}, Why.START)
 
 
 def _from_router_input(ending: _Ending, text: str, definition: Definition, ended_in: str | None) -> FailurePoint:
@@ -322,7 +323,7 @@ def _exit(event: HistoryEvent, details: Mapping[str, Any]) -> _Exit:
         raise HistoryError(
             f"event {event.get('id')} ({event.get('type')}) has no object assignedVariables of JSON texts"
         )
-    return _Exit(_payload(event, details, "output"), assigned, event.get("previousEventId", 0))
+    return _Exit(event, assigned, event.get("previousEventId", 0))
 
 
 def _name(event: HistoryEvent, details: Mapping[str, Any]) -> str:
