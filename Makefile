@@ -59,7 +59,7 @@ deploy-local: setup ## Build and deploy into the running local account
 
 .PHONY: bench
 bench: setup ## Run the benchmarks
-	@PYTHONPATH=local $(BIN)/python -m bench
+	@PYTHONPATH=local $(ACCOUNT) run -- $(BIN)/python -m bench
 
 .PHONY: format
 format: .venv/.ready ## Format the code

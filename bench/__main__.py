@@ -12,18 +12,20 @@ from gotostate import router
 from gotostate.definition import Definition
 from gotostate.history import locate
 from runtime import BUILT, running
-from stack import sam
+from stack import deploy, sam
 
 ROUNDS = 40
 EMPTY = "def handler(event, context):\n    return {}\n"
 ITERATOR_EVENT = {"iterator": {"count": 10, "index": 5, "step": 1}}
 EVENTS = 25_000
+CHAINS = 6
 
 
 def main() -> None:
     iterator_start()
     locating()
     routing()
+    continuing()
 
 
 def iterator_start() -> None:
@@ -71,6 +73,21 @@ def routing() -> None:
     source = Definition.parse(text)
     ratio = _time(lambda: router.add_gotostate(source, names[0])) / _time(lambda: Definition.parse(text))
     _show("add GoToState / parse, 1,000 states", ratio, "")
+
+
+def continuing() -> None:
+    """A chain of four executions through Lambda against one through the API, on the account that is given."""
+    stack = deploy("sfn-resume-bench")
+    times: dict[str, list[float]] = {"ContinueAsNewArn": [], "ContinueAsNewApiArn": []}
+    for turn in range(CHAINS):
+        for output, taken in times.items():
+            name = f"bench-{turn}"
+            stack.start(stack.outputs[output], {"restart": {"executionCount": 4}}, name)
+            runs = stack.chain(stack.outputs[output], name, 4)
+            taken.append((runs[-1]["stopDate"] - runs[0]["startDate"]).total_seconds())
+    through_lambda, through_api = (statistics.median(taken[1:]) for taken in times.values())
+    remark = f"medians of {CHAINS - 1}, functions warm; the account is the local one unless you gave another"
+    _show("a chain of 4 through Lambda / through the API", through_lambda / through_api, remark)
 
 
 def _time(run: Callable[[], object]) -> float:

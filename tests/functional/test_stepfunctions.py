@@ -56,6 +56,11 @@ def test_reads_the_machine_that_an_execution_ran(aws: StepFunctions) -> None:
     assert machine.configuration == {"roleArn": ROLE}
 
 
+def test_reads_events(aws: StepFunctions) -> None:
+    # moto gives them oldest first, whatever it is asked for; the order is tested on stubbed answers below.
+    assert {"ExecutionStarted"} <= {event["type"] for event in aws.events(start(create()))}
+
+
 def test_reads_tags(aws: StepFunctions) -> None:
     assert aws.tags(create(tags=[{"key": "gotostate", "value": "resume"}])) == {"gotostate": "resume"}
 
