@@ -132,6 +132,13 @@ def test_place_in_the_chain(given_input: str, resumed: bool, chain: Chain) -> No
     assert resumption.chain_of(ARN, given_input, resumed=resumed) == chain
 
 
+def test_an_input_is_shown_on_one_line_digit_for_digit() -> None:
+    assert (
+        resumption.on_one_line('{\n    "Message": "a\u2028b",\n    "f": 1.10\n}')
+        == '{ "Message": "a\u2028b", "f": 1.10 }'
+    )
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),

@@ -126,7 +126,7 @@ def _seed(options: argparse.Namespace) -> int:
     recovery.bind_true(aws, recovery.ensure_machine(aws, failure, state))
     print(f"GoToState machine  {failure.machine_arn}")
     print(f"Failed state       {state}")
-    print(f"Input              {resumption.pretty(given)}")
+    print(f"Input              {resumption.on_one_line(given)}")
     print(f"Start it with      gotostate resume {failure.arn.text}")
     return OK
 
@@ -199,7 +199,7 @@ def _print_point(point: FailurePoint) -> None:
     print(f"Resume from  {point.resume_from or '(nothing to resume)'}")
     print(f"Why          {point.why}")
     if point.input is not None:
-        print(f"Input        {resumption.pretty(point.input)}")
+        print(f"Input        {resumption.on_one_line(point.input)}")
         print(f"Variables    {jsontext.join(point.variables) if point.variables else '(none)'}")
 
 
@@ -260,7 +260,7 @@ def _resume(options: argparse.Namespace) -> int:
         )
     print(f"Resumed      {failure.resumed_arn}")
     print(f"From state   {point.resume_from}")
-    print(f"Input        {resumption.pretty(point.input)}")
+    print(f"Input        {resumption.on_one_line(point.input)}")
     return _wait(aws, failure.resumed_arn) if options.wait else OK
 
 

@@ -1,7 +1,6 @@
 """What a resume is called and what it is given: names and inputs, as text and without AWS."""
 
 import hashlib
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -172,9 +171,9 @@ def checked_input(text: str) -> str:
     return text
 
 
-def pretty(text: str) -> str:
-    """Return a JSON text for people's eyes: on one line, as it was written."""
-    return text if "\n" not in text else json.dumps(json.loads(text), ensure_ascii=False)
+def on_one_line(text: str) -> str:
+    """Return a JSON text on one line, its values as they were written (no JSON string holds a line's end)."""
+    return " ".join(line.strip(" \t") for line in re.split(r"[\r\n]+", text))
 
 
 def _digest(text: str) -> str:
