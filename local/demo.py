@@ -91,7 +91,7 @@ def console_form(stack: Stack) -> list[Row]:
     with step("it goes on from Parallel 2"):
         last = stack.ended(stack.start(machine_arn, data, "by-hand"))
     promise(last["status"] == "SUCCEEDED", "the console form succeeds")
-    entered = states_entered(stack, last["executionArn"])
+    entered = stack.states_entered(last["executionArn"])
     promise("Parallel" not in entered and "Parallel 2" in entered, "Parallel is not run again")
     return [row(first, ""), row(last, "Parallel 2")]
 
@@ -139,12 +139,6 @@ def wait_for_machine(stack: Stack, output: str) -> str:
         return arn
 
     return wait_for(look, arn)
-
-
-def states_entered(stack: Stack, execution_arn: str) -> list[str]:
-    """Return the names of the states that an execution entered."""
-    events = stack.states.get_execution_history(executionArn=execution_arn)["events"]
-    return [event["stateEnteredEventDetails"]["name"] for event in events if "stateEnteredEventDetails" in event]
 
 
 def gotostate(*arguments: str) -> None:

@@ -83,6 +83,12 @@ class Stack:
             return []
         return sorted(found, key=lambda execution: execution["startDate"])
 
+    def states_entered(self, execution_arn: str) -> list[str]:
+        """Return the names of the states that an execution entered, in order, those in containers too."""
+        pages = self.states.get_paginator("get_execution_history").paginate(executionArn=execution_arn)
+        events = (event for page in pages for event in page["events"])
+        return [event["stateEnteredEventDetails"]["name"] for event in events if "stateEnteredEventDetails" in event]
+
     def resumed(self, execution_arn: str) -> list[dict[str, Any]]:
         """Return the executions that resumed an execution, by what their inputs say, oldest first."""
         machine_arn = execution_arn.rpartition(":")[0].replace(":execution:", ":stateMachine:") + SUFFIX
@@ -106,8 +112,7 @@ class Stack:
         """Wait for the end of all executions of a chain that continues as new and return them in order."""
         names = [first, *(f"{first}-continue-{left}" for left in range(length - 1, 0, -1))]
         self.started(machine_arn, names)
-        prefix = machine_arn.replace(":stateMachine:", ":execution:")
-        return [self.ended(f"{prefix}:{name}") for name in names]
+        return [self.ended(execution_arn(machine_arn, name)) for name in names]
 
     def started(self, machine_arn: str, names: list[str]) -> None:
         """Wait until a machine has executions of these names."""
@@ -121,6 +126,11 @@ class Stack:
         """Return how often each step of a run was called."""
         items = boto3.resource("dynamodb").Table(self.outputs["CallsTableName"]).scan()["Items"]
         return {str(item["step"]): int(item["calls"]) for item in items if item["run"] == run}
+
+
+def execution_arn(machine_arn: str, name: str) -> str:
+    """Return the ARN of a machine's execution."""
+    return f"{machine_arn.replace(':stateMachine:', ':execution:')}:{name}"
 
 
 def wait_for[Found](look: Callable[[], Found | None], what: str) -> Found:

@@ -12,7 +12,7 @@ from zipfile import ZipFile
 
 import boto3
 import pytest
-from stack import ROOT, SUFFIX, Stack
+from stack import ROOT, SUFFIX, Stack, execution_arn
 
 MACHINES = ("ContinueAsNewArn", "ContinueAsNewApiArn")
 # Measured by the test below; the template's MaxValue of IterationsPerExecution is made of it.
@@ -28,12 +28,6 @@ def iterations_per_execution(stack: Stack) -> int:
     described = boto3.client("cloudformation").describe_stacks(StackName=stack.name)["Stacks"][0]
     parameters = {found["ParameterKey"]: found["ParameterValue"] for found in described["Parameters"]}
     return int(parameters["IterationsPerExecution"])
-
-
-def states_of(stack: Stack, arn: str) -> list[str]:
-    pages = stack.states.get_paginator("get_execution_history").paginate(executionArn=arn)
-    events = [event for page in pages for event in page["events"]]
-    return [event["stateEnteredEventDetails"]["name"] for event in events if "stateEnteredEventDetails" in event]
 
 
 @pytest.mark.parametrize("output", MACHINES)
@@ -53,7 +47,7 @@ def test_a_chain_has_as_many_executions_as_it_was_asked_for(stack: Stack, output
     assert all(given["kept"] == {"é": [1]} for given in inputs)
     count = iterations_per_execution(stack)
     for execution in executions:
-        assert states_of(stack, execution["executionArn"]).count("ExampleWork") == count
+        assert stack.states_entered(execution["executionArn"]).count("ExampleWork") == count
         assert stack.calls(execution["name"]) == {f"iteration {number}": 1 for number in range(count)}
 
 
@@ -75,7 +69,7 @@ def test_bad_input_fails_at_once_and_says_what_is_right(stack: Stack, output: st
     execution = stack.ended(stack.start(stack.outputs[output], data, first))
     assert (execution["status"], execution["error"]) == ("FAILED", "ContinueAsNew.InvalidInput")
     assert 'restart.executionCount must be a whole number, 1 or more, as in {"restart"' in execution["cause"]
-    assert "ExampleWork" not in states_of(stack, execution["executionArn"])
+    assert "ExampleWork" not in stack.states_entered(execution["executionArn"])
 
 
 KILLED = """
@@ -145,9 +139,8 @@ def test_a_restart_that_is_killed_before_its_answer_starts_no_second_chain(
     events = stack.states.get_execution_history(executionArn=arn)["events"]
     assert [event["type"] for event in events].count("TaskFailed") == 1, execution
     assert execution["status"] == "SUCCEEDED", execution
-    prefix = machine_arn.replace(":stateMachine:", ":execution:")
     stack.started(machine_arn, [f"{first}-continue-1"])
-    stack.ended(f"{prefix}:{first}-continue-1")
+    stack.ended(execution_arn(machine_arn, f"{first}-continue-1"))
     found = [run["name"] for run in stack.executions(machine_arn) if run["name"].startswith(first)]
     assert sorted(found) == [f"{first}-continue-1", f"{first}-continue-2"]
 
@@ -164,8 +157,7 @@ def test_a_restart_whose_answer_was_lost_starts_no_second_chain(stack: Stack) ->
     name = f"{first}-continue-1"
     assert {answer["execution"] for answer in answers} == {name}
     assert answers[0]["started"] is True
-    prefix = stack.outputs["ContinueAsNewArn"].replace(":stateMachine:", ":execution:")
-    stack.ended(f"{prefix}:{name}")
+    stack.ended(execution_arn(stack.outputs["ContinueAsNewArn"], name))
     late = json.loads(
         client.invoke(FunctionName=stack.outputs["RestartFunctionName"], Payload=payload)["Payload"].read()
     )

@@ -32,9 +32,7 @@ def worker(stack: Stack) -> str:
 
 
 def top_level_states(stack: Stack, arn: str, names: set[str]) -> list[str]:
-    events = stack.states.get_execution_history(executionArn=arn)["events"]
-    entered = [event["stateEnteredEventDetails"]["name"] for event in events if "stateEnteredEventDetails" in event]
-    return [name for name in entered if name in names]
+    return [name for name in stack.states_entered(arn) if name in names]
 
 
 def run(stack: Stack, role_arn: str, plan: Plan, worker: str, failures: int) -> tuple[str, str, dict[str, Any]]:

@@ -28,11 +28,6 @@ def order(stack: Stack, outage: int, machine_arn: str | None = None) -> tuple[st
     return arn, key
 
 
-def states_entered(stack: Stack, arn: str) -> list[str]:
-    events = stack.states.get_execution_history(executionArn=arn)["events"]
-    return [event["stateEnteredEventDetails"]["name"] for event in events if "stateEnteredEventDetails" in event]
-
-
 def test_a_failed_execution_is_resumed_by_itself(stack: Stack) -> None:
     smooth_arn, _ = order(stack, 0)
     failed_arn, key = order(stack, 1)
@@ -42,7 +37,7 @@ def test_a_failed_execution_is_resumed_by_itself(stack: Stack) -> None:
     output = json.loads(recovered["output"])
     assert output == {**smooth, "order": key, "outage": 1}
     assert stack.calls(key) == {"Reserve": 1, "Charge": 2, "Ship": 1}
-    assert "Reserve" not in states_entered(stack, recovered["executionArn"])
+    assert "Reserve" not in stack.states_entered(recovered["executionArn"])
 
 
 def test_a_failure_that_stays_ends_at_max_attempts(stack: Stack, outcome_of: Outcome) -> None:
@@ -169,7 +164,7 @@ def test_the_console_form_enters_the_failed_state(stack: Stack, outcome_of: Outc
     data = {"foo": 1, "output": [{"Message": "Your message here"}], "resuming": True}
     arn = stack.start(stack.outputs["ParallelStateMachineArn"] + SUFFIX, data)
     assert stack.ended(arn)["status"] == "SUCCEEDED"
-    assert "Parallel" not in states_entered(stack, arn)
+    assert "Parallel" not in stack.states_entered(arn)
 
 
 def test_the_seeds_command_tells_machine_state_and_input(stack: Stack, outcome_of: Outcome) -> None:

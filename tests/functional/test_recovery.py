@@ -20,6 +20,10 @@ ORDERS = {
     "StartAt": "A",
     "States": {"A": {"Type": "Task", "Next": "B"}, "B": {"Type": "Task", "End": True}, "F": {"Type": "Fail"}},
 }
+READING = {
+    "StartAt": "B",
+    "States": {"B": {"Type": "Task", "Parameters": {"x.$": "$$.Execution.Input.order"}, "End": True}},
+}
 GOTO = "orders-with-GoToState"
 
 
@@ -251,12 +255,8 @@ def test_a_parent_that_may_not_or_cannot_be_read_is_for_people(problem: str, mon
 
 
 def test_a_nested_chain_knows_its_parent_still() -> None:
-    reading = {
-        "StartAt": "B",
-        "States": {"B": {"Type": "Task", "Parameters": {"x.$": "$$.Execution.Input.order"}, "End": True}},
-    }
     parent = execution_arn("parent", "p")
-    case = orders(document=reading, given=json.dumps({STARTED_BY: parent}))
+    case = orders(document=READING, given=json.dumps({STARTED_BY: parent}))
     task = {
         "Type": "Task",
         "Resource": "arn:aws:states:::states:startExecution",
@@ -279,11 +279,7 @@ def test_an_input_too_large_leaves_nothing_half_prepared() -> None:
 
 
 def test_the_original_input_stays_readable_through_the_chain() -> None:
-    reading = {
-        "StartAt": "B",
-        "States": {"B": {"Type": "Task", "Parameters": {"x.$": "$$.Execution.Input.order"}, "End": True}},
-    }
-    case = orders(document=reading, given='{"order": 1.10}')
+    case = orders(document=READING, given='{"order": 1.10}')
     arn = case.failed
     for _ in range(2):
         resumed = case.recover(arn).resumed

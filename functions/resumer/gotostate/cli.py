@@ -106,17 +106,18 @@ def _check_seed(options: argparse.Namespace) -> str | None:
 
 
 def _check_plan(options: argparse.Namespace) -> str | None:
-    offline = bool(options.history) and bool(options.definition)
-    if options.arn and not options.history and not options.definition:
-        return None
-    return None if offline and not options.arn else "give either ARN or both --history FILE and --definition FILE"
+    return _check_forms(options.arn, options.history, options.definition, "--history FILE and --definition FILE")
 
 
 def _check_build(options: argparse.Namespace) -> str | None:
-    offline = bool(options.definition) and bool(options.state)
-    if options.arn and not options.definition and not options.state:
-        return None
-    return None if offline and not options.arn else "give either ARN or both --definition FILE and --state S"
+    return _check_forms(options.arn, options.definition, options.state, "--definition FILE and --state S")
+
+
+def _check_forms(arn: str | None, first: str | None, second: str | None, names: str) -> str | None:
+    """Say what is wrong unless there is either an ARN (asks AWS) or the two options that need no AWS."""
+    with_aws = arn and not first and not second
+    without_aws = first and second and not arn
+    return None if with_aws or without_aws else f"give either ARN or both {names}"
 
 
 def _seed(options: argparse.Namespace) -> int:

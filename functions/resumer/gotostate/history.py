@@ -162,7 +162,7 @@ def _read_ending(reader: Iterator[HistoryEvent]) -> _Ending:
             status, details_name = _ENDED[kind]
             details = event.get(details_name) or {}
             if not isinstance(details, Mapping):
-                raise HistoryError(f"event {event.get('id')} ({kind}) has no object {details_name}")
+                raise HistoryError(f"{_told(event)} has no object {details_name}")
             return _Ending(status, details.get("error"), details.get("cause"))
         if kind == "ExecutionSucceeded":
             raise NotFailedError("the execution succeeded; there is nothing to resume")
@@ -320,31 +320,32 @@ def _is_failure(kind: str) -> bool:
 def _exit(event: HistoryEvent, details: Mapping[str, Any]) -> _Exit:
     assigned = details.get("assignedVariables") or {}
     if not isinstance(assigned, Mapping) or not all(isinstance(text, str) for text in assigned.values()):
-        raise HistoryError(
-            f"event {event.get('id')} ({event.get('type')}) has no object assignedVariables of JSON texts"
-        )
+        raise HistoryError(f"{_told(event)} has no object assignedVariables of JSON texts")
     return _Exit(event, assigned, event.get("previousEventId", 0))
 
 
 def _name(event: HistoryEvent, details: Mapping[str, Any]) -> str:
     name = details.get("name")
     if not isinstance(name, str):
-        raise HistoryError(f"event {event.get('id')} ({event.get('type')}) has no name of a state")
+        raise HistoryError(f"{_told(event)} has no name of a state")
     return name
 
 
 def _details(event: HistoryEvent, name: str) -> Mapping[str, Any]:
     details = event.get(name)
     if not isinstance(details, Mapping):
-        raise HistoryError(f"event {event.get('id')} ({event.get('type')}) has no {name}; read the whole history again")
+        raise HistoryError(f"{_told(event)} has no {name}; read the whole history again")
     return details
+
+
+def _told(event: HistoryEvent) -> str:
+    return f"event {event.get('id')} ({event.get('type')})"
 
 
 def _payload(event: HistoryEvent, details: Mapping[str, Any], name: str) -> str:
     text, about = details.get(name), details.get(f"{name}Details")
     if not isinstance(text, str) or (isinstance(about, Mapping) and about.get("truncated")):
         raise HistoryError(
-            f"event {event.get('id')} ({event.get('type')}) has no complete {name}; "
-            "read the history with its execution data (includeExecutionData)"
+            f"{_told(event)} has no complete {name}; read the history with its execution data (includeExecutionData)"
         )
     return text

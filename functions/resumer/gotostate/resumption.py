@@ -152,7 +152,7 @@ def resume_input(
         "input": state_input.strip(" \t\r\n"),
     }
     text = jsontext.join({**(beside or {}), "resuming": jsontext.join(resuming)})
-    size = jsontext.size([text])
+    size = jsontext.size(text)
     if size > MAX_INPUT_BYTES:
         raise InputError(
             f"the resume's input would have {size} bytes, over the {MAX_INPUT_BYTES} that Step Functions takes; "

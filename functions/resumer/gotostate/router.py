@@ -50,9 +50,10 @@ def add_gotostate(source: Definition, target: str) -> Definition:
     added = {state: jsontext.write(body) for state, body in states.items()}
     parts["States"] = jsontext.join(added | jsontext.members(parts["States"]))
     text = jsontext.join(parts)
-    if jsontext.size([text]) > MAX_DEFINITION_BYTES:
+    size = jsontext.size(text)
+    if size > MAX_DEFINITION_BYTES:
         raise DefinitionError(
-            f"with GoToState added the definition has {jsontext.size([text])} bytes, over the {MAX_DEFINITION_BYTES} "
+            f"with GoToState added the definition has {size} bytes, over the {MAX_DEFINITION_BYTES} "
             "that Step Functions takes; use the native redrive for this machine"
         )
     return Definition.parse(text)
