@@ -7,6 +7,8 @@ from functools import cache
 from typing import Any
 
 MAX_NAME = 80
+# 2^53 - 1: the largest whole number that Step Functions, which counts in doubles, tells from the next.
+MAX_COUNT = 9_007_199_254_740_991
 # What an execution adds to its own data, and the next one sets up anew.
 OWN_DATA = ("iterator",)
 
@@ -29,6 +31,8 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     # JSON knows no difference between 4 and 4.0; true is no number.
     if isinstance(count, bool) or not isinstance(count, int | float) or count != count // 1 or count < 2:
         raise ValueError(f"restart.executionCount is {count!r}; it must be a whole number, 2 or more, to start another")
+    if count > MAX_COUNT:
+        raise ValueError(f"restart.executionCount is {count!r}; it must be {MAX_COUNT} or less, as in 1000000")
     if restart.get("StateMachineArn", machine_arn) != machine_arn:
         raise ValueError(
             f"restart.StateMachineArn is {restart['StateMachineArn']!r}; this function starts {machine_arn}"

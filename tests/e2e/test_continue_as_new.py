@@ -1,5 +1,6 @@
 """Continue as new, through Lambda and through the API, and the nesting patterns."""
 
+import hashlib
 import json
 import os
 import time
@@ -12,6 +13,7 @@ from zipfile import ZipFile
 
 import boto3
 import pytest
+from restart import next_name
 from stack import ROOT, SUFFIX, Stack, execution_arn
 
 MACHINES = ("ContinueAsNewArn", "ContinueAsNewApiArn")
@@ -57,6 +59,9 @@ def test_a_chain_has_as_many_executions_as_it_was_asked_for(stack: Stack, output
     [
         {"restart": {"executionCount": 0}},
         {"restart": {"executionCount": -4}},
+        {"restart": {"executionCount": 2.5}},
+        {"restart": {"executionCount": 2**53}},
+        {"restart": {"executionCount": 999_999_999_999_999_999}},
         {"restart": {"executionCount": "4"}},
         {"restart": {"executionCount": None}},
         {"restart": {}},
@@ -68,8 +73,92 @@ def test_bad_input_fails_at_once_and_says_what_is_right(stack: Stack, output: st
     first = unique("bad")
     execution = stack.ended(stack.start(stack.outputs[output], data, first))
     assert (execution["status"], execution["error"]) == ("FAILED", "ContinueAsNew.InvalidInput")
-    assert 'restart.executionCount must be a whole number, 1 or more, as in {"restart"' in execution["cause"]
+    says = 'restart.executionCount must be a whole number from 1 to 9007199254740991, as in {"restart"'
+    assert says in execution["cause"]
     assert "ExampleWork" not in stack.states_entered(execution["executionArn"])
+
+
+@pytest.mark.parametrize("data", [[], [{"restart": {"executionCount": 4}}], [4], "4", 4])
+def test_input_that_is_no_object_fails_at_once_too(stack: Stack, data: Any) -> None:
+    execution = stack.ended(stack.start(stack.outputs["ContinueAsNewApiArn"], data, unique("bad")))
+    assert (execution["status"], execution["error"]) == ("FAILED", "ContinueAsNew.InvalidInput")
+
+
+@pytest.mark.parametrize("output", MACHINES)
+@pytest.mark.parametrize("count", [4.0, 1e12])
+def test_a_whole_number_may_have_a_decimal_point(stack: Stack, output: str, count: float) -> None:
+    first = unique()
+    machine_arn = stack.outputs[output]
+    end_chain_at(stack, machine_arn, f"{first}-continue-{int(count) - 2}")
+    stack.start(machine_arn, {"restart": {"executionCount": count}}, first)
+    following = f"{first}-continue-{int(count) - 1}"
+    stack.started(machine_arn, [following])
+    assert stack.ended(execution_arn(machine_arn, following))["status"] == "SUCCEEDED"
+
+
+def end_chain_at(stack: Stack, machine_arn: str, name: str) -> None:
+    """Use up a name, so that the chain which comes to it ends there: StartExecution refuses a used name."""
+    stack.ended(stack.start(machine_arn, {"restart": {"executionCount": 1}}, name))
+
+
+@pytest.mark.parametrize("output", MACHINES)
+def test_a_chain_goes_on_from_the_largest_count(stack: Stack, output: str) -> None:
+    first, largest = unique(), 2**53 - 1
+    machine_arn = stack.outputs[output]
+    names = [first, *(f"{first}-continue-{largest - number}" for number in (1, 2, 3))]
+    end_chain_at(stack, machine_arn, names[-1])
+    stack.start(machine_arn, {"restart": {"executionCount": largest}}, first)
+    stack.started(machine_arn, names)
+    executions = [stack.ended(execution_arn(machine_arn, name)) for name in names[:-1]]
+    assert [execution["status"] for execution in executions] == ["SUCCEEDED"] * 3
+    counts = [json.loads(execution["input"])["restart"]["executionCount"] for execution in executions]
+    assert counts == [largest, largest - 1, largest - 2]
+    found = [run["name"] for run in stack.executions(machine_arn) if run["name"].startswith(first)]
+    assert sorted(found) == sorted(names)
+
+
+# A name that AWS chooses has 36 characters; 69 are the most that leave room for -continue-3.
+@pytest.mark.parametrize(("characters", "length"), [(36, 3), (54, 3), (64, 3), (69, 4), (80, 1)])
+def test_a_name_that_leaves_room_at_the_start_lasts_the_whole_chain(stack: Stack, characters: int, length: int) -> None:
+    first = unique().ljust(characters, "x")
+    stack.start(stack.outputs["ContinueAsNewApiArn"], {"restart": {"executionCount": length}}, first)
+    executions = stack.chain(stack.outputs["ContinueAsNewApiArn"], first, length)
+    assert [execution["status"] for execution in executions] == ["SUCCEEDED"] * length
+    assert len(executions[min(1, length - 1)]["name"]) <= 80
+
+
+@pytest.mark.parametrize(("characters", "count"), [(70, 4), (69, 11), (60, 10**13), (55, 2**53 - 1), (80, 2)])
+def test_a_name_that_leaves_no_room_fails_at_once_and_says_what_is_right(
+    stack: Stack, characters: int, count: int
+) -> None:
+    first = unique().ljust(characters, "x")
+    arn = stack.start(stack.outputs["ContinueAsNewApiArn"], {"restart": {"executionCount": count}}, first)
+    execution = stack.ended(arn)
+    assert (execution["status"], execution["error"]) == ("FAILED", "ContinueAsNew.InvalidInput")
+    assert "a NAME of at most 54 characters, which leaves room for every executionCount, as in" in execution["cause"]
+    assert "ExampleWork" not in stack.states_entered(arn)
+
+
+@pytest.mark.parametrize(("characters", "count"), [(57, 10**13), (54, 2**53 - 1)])
+def test_a_name_that_just_leaves_room_is_taken(stack: Stack, characters: int, count: int) -> None:
+    first = unique().ljust(characters, "x")
+    machine_arn = stack.outputs["ContinueAsNewApiArn"]
+    following = f"{first}-continue-{count - 1}"
+    assert len(following) == 80
+    end_chain_at(stack, machine_arn, following)
+    execution = stack.ended(stack.start(machine_arn, {"restart": {"executionCount": count}}, first))
+    assert execution["status"] == "SUCCEEDED"
+    assert stack.states_entered(execution["executionArn"])[-2:] == ["Restart", "Done"]
+
+
+def test_through_lambda_a_name_of_80_characters_is_cut(stack: Stack) -> None:
+    first = unique().ljust(80, "x")
+    machine_arn = stack.outputs["ContinueAsNewArn"]
+    stack.start(machine_arn, {"restart": {"executionCount": 3}}, first)
+    names = [first, next_name(first, 2), next_name(first, 1)]
+    stack.started(machine_arn, names)
+    executions = [stack.ended(execution_arn(machine_arn, name)) for name in names]
+    assert [execution["status"] for execution in executions] == ["SUCCEEDED"] * 3
 
 
 KILLED = """
@@ -233,6 +322,21 @@ def test_a_parent_starts_another_machine_and_goes_on(stack: Stack) -> None:
     given = json.loads(stack.ended(child["executionArn"])["input"])
     assert given["AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"] == parent["executionArn"]
     assert given["Comment"] == "Hello world!"
+    assert json.loads(parent["output"]) == {"ExecutionArn": child["executionArn"]}
+
+
+def test_a_parent_whose_child_was_started_and_closed_before_goes_on(stack: Stack) -> None:
+    name = unique("parent")
+    parent_arn, child_arn = stack.outputs["ParentStateMachineArn"], stack.outputs["ChildStateMachineArn"]
+    # The child has run already, as if Step Functions had lost the answer to StartExecution and tried again late.
+    digest = hashlib.sha256(execution_arn(parent_arn, name).encode()).hexdigest()
+    child = stack.start(child_arn, {"NeedCallback": False}, f"child-{digest}")
+    assert stack.ended(child)["status"] == "SUCCEEDED"
+    before = len(stack.executions(child_arn))
+    parent = stack.ended(stack.start(parent_arn, {}, name))
+    assert parent["status"] == "SUCCEEDED", parent
+    assert json.loads(parent["output"]) == {"ExecutionArn": child}
+    assert len(stack.executions(child_arn)) == before
 
 
 def test_the_nesting_patterns(stack: Stack) -> None:

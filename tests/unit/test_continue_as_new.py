@@ -8,7 +8,8 @@ import iterator
 import pytest
 import restart
 
-EVENTS = Path(__file__).parents[2] / "events"
+ROOT = Path(__file__).parents[2]
+EVENTS = ROOT / "events"
 ARN = "arn:aws:states:eu-west-1:123456789012:stateMachine:loop"
 
 
@@ -111,6 +112,28 @@ def test_a_count_that_starts_nothing_is_refused(client: Client, count: Any) -> N
     assert client.started == {}
 
 
+@pytest.mark.parametrize("count", [2**53, 999_999_999_999_999_999, 1e300])
+def test_a_count_that_a_double_cannot_count_is_refused(client: Client, count: float) -> None:
+    with pytest.raises(ValueError, match=r"restart\.executionCount is .*9007199254740991 or less, as in "):
+        restart.handler({"execution": "nightly", "input": {"restart": {"executionCount": count}}}, None)
+    assert client.started == {}
+
+
+def test_the_largest_count_starts_the_next_one(client: Client) -> None:
+    restart.handler({"execution": "nightly", "input": {"restart": {"executionCount": 2**53 - 1}}}, None)
+    assert list(client.started) == ["nightly-continue-9007199254740990"]
+
+
+@pytest.mark.parametrize("machine", ["continue-as-new", "continue-as-new-api"])
+def test_the_machines_and_restart_agree_on_the_largest_count(machine: str) -> None:
+    states = json.loads((ROOT / f"statemachines/{machine}.asl.json").read_text())["States"]
+    assert str(restart.MAX_COUNT) in json.dumps(states["CheckInput"])
+    causes = [state["Cause"] for state in states.values() if state["Type"] == "Fail"]
+    assert any(
+        f"restart.executionCount must be a whole number from 1 to {restart.MAX_COUNT}" in each for each in causes
+    )
+
+
 @pytest.mark.parametrize(
     ("event", "says"),
     [
@@ -137,3 +160,13 @@ def test_long_names_are_cut_and_stay_apart() -> None:
     assert len(names) == 3
     assert all(len(name) <= 80 for name in names)
     assert restart.next_name("x" * 69, 9) == "x" * 69 + "-continue-9"
+
+
+@pytest.mark.parametrize("digits", range(1, 17))
+def test_a_next_name_fits_whatever_the_first_ones_length(digits: int) -> None:
+    remaining = min(10**digits - 1, restart.MAX_COUNT)
+    for length in range(1, restart.MAX_NAME + 1):
+        name = restart.next_name("x" * length, remaining)
+        assert len(name) <= restart.MAX_NAME
+        assert name.endswith(f"-continue-{remaining}")
+        assert name.startswith("x" * min(length, 37))
