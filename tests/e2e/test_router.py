@@ -93,3 +93,17 @@ def test_jsonpath_hands_the_input_on_digit_for_digit(stack: Stack, make_machine:
     given = f'{{"resuming":{{"state":"A","input":{text},"delaySeconds":0,"variables":{{}}}}}}'
     arn = stack.states.start_execution(stateMachineArn=machine_arn, input=given)["executionArn"]
     assert stack.ended(arn)["output"] == text
+
+
+def test_a_large_input_written_by_hand_fits(stack: Stack, make_machine: Any) -> None:
+    """No state of the router holds the input twice; a state's payload is limited to 256 KiB."""
+    built = router.add_gotostate(Definition.parse('{"StartAt":"A","States":{"A":{"Type":"Pass","End":true}}}'))
+    arn = stack.start(make_machine(built.text), jump("A", "x" * 200_000))
+    assert json.loads(stack.ended(arn)["output"]) == "x" * 200_000
+
+
+def test_true_is_rejected_where_no_failure_was_prepared(stack: Stack, make_machine: Any) -> None:
+    arn = stack.start(
+        make_machine(router.add_gotostate(Definition.parse(json.dumps(JSONPATH))).text), {"resuming": True}
+    )
+    assert stack.ended(arn)["error"] == REJECTED

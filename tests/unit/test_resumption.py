@@ -61,14 +61,16 @@ def test_long_names_do_not_share_a_machine() -> None:
 
 
 @given(names, names, st.integers(0, 9), st.integers(1, 99))
-def test_execution_names_fit_and_tell_failures_apart(original: str, other: str, redrives: int, attempt: int) -> None:
-    name = resumption.execution_name(original, f"{ARN}{other}", redrives, attempt)
+def test_execution_names_fit_and_tell_failures_apart(original: str, other: str, ending: int, attempt: int) -> None:
+    name = resumption.execution_name(original, f"{ARN}{other}", ending, attempt)
     assert len(name) <= 80
     assert not FORBIDDEN & set(name)
-    assert name == resumption.execution_name(original, f"{ARN}{other}", redrives, attempt)
-    assert name != resumption.execution_name(original, f"{ARN}{other}", redrives + 1, attempt)
-    assert name != resumption.execution_name(original, f"{ARN}{other}", redrives, attempt + 1)
-    assert name != resumption.execution_name(original, f"{ARN}{other}2", redrives, attempt)
+    assert name == resumption.execution_name(original, f"{ARN}{other}", ending, attempt)
+    assert name != resumption.execution_name(original, f"{ARN}{other}", ending + 1, attempt)
+    assert name != resumption.execution_name(original, f"{ARN}{other}", ending, attempt + 1)
+    assert name != resumption.execution_name(original, f"{ARN}{other}2", ending, attempt)
+    # Listings of a machine and of its GoToState machine are joined by it, with no look at the history.
+    assert resumption.resumed_mark(f"{ARN}{other}", attempt) in name
 
 
 @given(names)
@@ -78,8 +80,13 @@ def test_any_name_can_be_a_tag(name: str) -> None:
     assert len(value) <= 256
     # https://docs.aws.amazon.com/step-functions/latest/dg/sfn-best-practices.html#concepts-tagging
     assert all(letter.isalnum() or letter in "_.:/=+-@ " for letter in value)
-    assert resumption.source_of_tag(value) in (arn, None)
-    assert value.startswith("sha256:") or resumption.source_of_tag(value) == arn
+    built = f"arn:aws:states:eu-west-1:123456789012:stateMachine:{resumption.machine_name(name)}"
+    tags = {"gotostate:source": value}
+    assert resumption.is_built_from(tags, built, arn)
+    assert value.startswith("sha256:") or resumption.source_of(tags, built) == arn
+    # It explains the name of no other machine.
+    assert resumption.source_of(tags, arn) is None
+    assert not resumption.is_built_from(tags, arn, arn)
 
 
 def test_the_input_is_handed_on_digit_for_digit() -> None:
@@ -90,7 +97,8 @@ def test_the_input_is_handed_on_digit_for_digit() -> None:
         execution=ARN,
         failed=ARN,
         attempt=2,
-        beside={"order": "1E+2", "resuming": "1"},
+        delay_seconds=0,
+        original_input={"order": "1E+2", "resuming": "1"},
     )
     parts = jsontext.members(text)
     assert parts["order"] == "1E+2"
@@ -103,7 +111,7 @@ def test_the_input_is_handed_on_digit_for_digit() -> None:
 
 
 def test_an_input_that_is_too_large_points_to_the_native_redrive() -> None:
-    fits = {"state": "B", "variables": {}, "execution": "first", "failed": ARN, "attempt": 1}
+    fits = {"state": "B", "variables": {}, "execution": "first", "failed": ARN, "attempt": 1, "delay_seconds": 0}
     overhead = len(resumption.resume_input(state_input="0", **fits)) - 1  # type: ignore[arg-type]
     room = resumption.MAX_INPUT_BYTES - overhead
     assert len(resumption.resume_input(state_input="1" * room, **fits)) == resumption.MAX_INPUT_BYTES  # type: ignore[arg-type]
@@ -120,7 +128,8 @@ def test_an_input_that_is_too_large_points_to_the_native_redrive() -> None:
         ("[1]", False, Chain(ARN, 0, None)),
         ('{"resuming": {"execution": "x", "attempt": 7}}', False,
          Chain(ARN, 0, {"resuming": '{"execution": "x", "attempt": 7}'})),
-        ('{"a": 1, "resuming": {"execution": "first", "attempt": 2}}', True, Chain("first", 2, {"a": "1"})),
+        ('{"a": 1, "resuming": {"execution": "'+ARN+'", "attempt": 2}}', True, Chain(ARN, 2, {"a": "1"})),
+        ('{"resuming": {"execution": "by hand", "attempt": 1}}', True, Chain(ARN, 0, {})),
         ('{"a": 1, "resuming": true}', True, Chain(ARN, 0, {"a": "1"})),
         ('{"a": 1, "resuming": {"state": "B", "input": 1}}', True, Chain(ARN, 0, {"a": "1"})),
         ('{"resuming": {"execution": "first", "attempt": true}}', True, Chain(ARN, 0, {})),
@@ -134,7 +143,7 @@ def test_place_in_the_chain(given_input: str, resumed: bool, chain: Chain) -> No
 
 def test_an_input_is_shown_on_one_line_digit_for_digit() -> None:
     assert (
-        resumption.on_one_line('{\n    "Message": "a\u2028b",\n    "f": 1.10\n}')
+        jsontext.on_one_line('{\n    "Message": "a\u2028b",\n    "f": 1.10\n}')
         == '{ "Message": "a\u2028b", "f": 1.10 }'
     )
 

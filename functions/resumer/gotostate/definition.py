@@ -1,7 +1,7 @@
-"""A state machine definition: its text as AWS holds it, and the few questions we ask of it."""
+"""A state machine definition: its text as AWS holds it, and the questions that are asked of it."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -9,18 +9,27 @@ from typing import Any
 from gotostate import jsontext
 from gotostate.errors import DefinitionError, UnknownStateError
 
-# Each state that router.py adds carries this comment; it is how a GoToState machine is known from
-# its definition alone, in a file as on AWS. Machines that are deployed carry it: never change it.
+# Each state that router.py adds carries this comment. Deployed machines carry it: never change it.
 ROUTER_MARK = "Added by sfn-resume"
 
-# The places of two rules in the router's first Choice; fixed for the same reason.
+# The places of the rules in the router's first Choice; fixed for the same reason.
 ROUTE_START = 0
 ROUTE_TARGET = 2
+ROUTE_ON = 3
 
-# A root of the context object, and the fields that are taken from it.
-_CONTEXT_READ = re.compile(r"(?:\$\$|\$states\.context)((?:\.\w+|\[['\"]\w+['\"]\])*)|\$states(?![\w.])")
+_ROUTER_START = re.compile(r"GoToState( \d+)?")
+_ROUTER_STATE = re.compile(r"GoToState( [A-Z][a-z]+)?( \d+)?")
+
+# `$$` or `$states`, and what a path takes from it. A JSONata path may be written with spaces, comments and quotes.
+_JSONPATH_CONTEXT = re.compile(r"\$\$((?:\.\w+|\[\s*['\"]\w+['\"]\s*\])*)")
+_JSONATA_STATES = re.compile(r"\$states(?!\w)")
+_JSONATA_STEP = re.compile(
+    r"""(?:\s|/\*.*?\*/)*\.(?:\s|/\*.*?\*/)*(?:(\w+)|`([^`]*)`|"([^"]*)"|'([^']*)')""", re.DOTALL
+)
 _FIELD = re.compile(r"\w+")
 _EXECUTION_INPUT = ["Execution", "Input"]
+# The other fields of $states (https://docs.aws.amazon.com/step-functions/latest/dg/transforming-data.html).
+_NOT_CONTEXT = ("input", "result", "errorOutput")
 
 
 @dataclass(frozen=True)
@@ -67,23 +76,57 @@ class Definition:
         """Tell whether the machine's own query language is JSONata (JSONPath is the default)."""
         return self.document.get("QueryLanguage") == "JSONata"
 
+    @property
+    def timeout_seconds(self) -> int | None:
+        """How long an execution may take; None where the definition does not say."""
+        seconds = self.document.get("TimeoutSeconds")
+        return seconds if isinstance(seconds, int) and not isinstance(seconds, bool) else None
+
+    @cached_property
+    def all_states(self) -> Mapping[str, Mapping[str, Any]]:
+        """All states by name, those inside containers too; AWS demands that names are unique in a machine."""
+        return dict(states_within(self.document))
+
     @cached_property
     def router_states(self) -> frozenset[str]:
-        """Names of the states that gotostate added; empty for a definition that is not a GoToState one."""
-        return frozenset(
-            name for name, state in self.states.items() if str(state.get("Comment", "")).startswith(ROUTER_MARK)
-        )
+        """Names of the states that gotostate added; empty for a definition that is not a GoToState one.
+
+        They are found by following the router from its start, and each has its name and its Comment: a state
+        that people copied out of another GoToState machine, Comment and all, is their own.
+        """
+        start = self.document["StartAt"]
+        state = self.states[start]
+        rules = state.get("Choices", [])
+        if not self._is_added(start) or not _ROUTER_START.fullmatch(start) or len(rules) <= ROUTE_ON:
+            return frozenset()
+        found = {start}
+        waiting = [state.get("Default"), *(rule.get("Next") for rule in rules[ROUTE_ON:] if isinstance(rule, dict))]
+        while waiting:
+            name = waiting.pop()
+            if name not in found and self._is_added(name):
+                found.add(name)
+                state = self.states[name]
+                # The rules of the last Choice lead to the source's own states.
+                is_last = name.startswith("GoToState Enter")
+                waiting += [state.get("Default")] if is_last else _followers(state, by_catch=False)
+        return frozenset(found)
+
+    def _is_added(self, name: object) -> bool:
+        if not isinstance(name, str) or not _ROUTER_STATE.fullmatch(name):
+            return False
+        return str(self.states.get(name, {}).get("Comment", "")).startswith(ROUTER_MARK)
 
     @property
     def is_gotostate(self) -> bool:
         """Tell whether this is the definition of a GoToState machine."""
-        return self.document["StartAt"] in self.router_states
+        return bool(self.router_states)
 
     @property
-    def route(self) -> tuple[str, str]:
-        """Return, of a GoToState definition, the source's StartAt and the state that `true` stands for."""
+    def route(self) -> tuple[str, str | None]:
+        """Return, of a GoToState definition, the source's StartAt and the state that `true` goes to, if any."""
         rules = self.document["States"][self.document["StartAt"]]["Choices"]
-        return rules[ROUTE_START]["Next"], rules[ROUTE_TARGET]["Next"]
+        target = rules[ROUTE_TARGET]["Next"]
+        return rules[ROUTE_START]["Next"], None if target in self.router_states else target
 
     @property
     def enterable_states(self) -> list[str]:
@@ -103,6 +146,20 @@ class Definition:
         """Return the Type of a top-level state."""
         return str(self.states[state].get("Type", ""))
 
+    def reachable(self, state: str, *, by_catch: bool) -> list[str]:
+        """Return the top-level states that may be entered after a state, itself only where a loop leads back.
+
+        by_catch: follow Catch as well.
+        """
+        found: list[str] = []
+        waiting = list(_followers(self.states[state], by_catch=by_catch))
+        while waiting:
+            name = waiting.pop(0)
+            if name in self.states and name not in found:
+                found.append(name)
+                waiting += _followers(self.states[name], by_catch=by_catch)
+        return found
+
     @cached_property
     def variable_names(self) -> tuple[str, ...]:
         """Names of all variables that top-level states assign, sorted.
@@ -114,8 +171,40 @@ class Definition:
 
     @cached_property
     def reads_execution_input(self) -> bool:
-        """Tell whether any state may read the execution's input from the context object."""
+        """Tell whether any state may read the execution's input from the context object; in doubt it does."""
         return any(_reads_execution_input(text) for text in _strings(self.document["States"]))
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A state machine or a version of it, or the one that an execution ran with.
+
+    configuration: role, logging, tracing and encryption, as CreateStateMachine takes them.
+    """
+
+    arn: str
+    definition: Definition
+    configuration: Mapping[str, Any] = field(hash=False)
+
+
+def states_within(container: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield the name and body of each state of a definition, branch or item processor, and of those inside them."""
+    states = container.get("States")
+    for name, state in states.items() if isinstance(states, dict) else ():
+        if isinstance(state, dict):
+            yield name, state
+            for nested in (*state.get("Branches", []), state.get("ItemProcessor"), state.get("Iterator")):
+                if isinstance(nested, dict):
+                    yield from states_within(nested)
+
+
+def _followers(state: Mapping[str, Any], *, by_catch: bool) -> Iterator[str]:
+    rules: Iterable[Any] = [state, *state.get("Choices", []), *(state.get("Catch", []) if by_catch else [])]
+    for rule in rules:
+        if isinstance(rule, dict) and isinstance(rule.get("Next"), str):
+            yield rule["Next"]
+    if isinstance(state.get("Default"), str):
+        yield state["Default"]
 
 
 def _assigned_by(state: Mapping[str, Any]) -> Iterator[str]:
@@ -137,9 +226,18 @@ def _strings(value: Any) -> Iterator[str]:
 
 
 def _reads_execution_input(text: str) -> bool:
-    for match in _CONTEXT_READ.finditer(text):
-        path = _FIELD.findall(match[1] or "")[:2]
-        # A shorter path, as $$ or $$.Execution, hands on an object that holds the input.
-        if path == _EXECUTION_INPUT[: len(path)]:
+    paths = [_FIELD.findall(match[1]) for match in _JSONPATH_CONTEXT.finditer(text)]
+    for match in _JSONATA_STATES.finditer(text):
+        steps = list(_jsonata_steps(text, match.end()))
+        if steps[:1] == ["context"]:
+            paths.append(steps[1:])
+        elif not steps or steps[0] not in _NOT_CONTEXT:
             return True
-    return False
+    # A shorter path, as $$ or $$.Execution, hands on an object that holds the input.
+    return any(path[:2] == _EXECUTION_INPUT[: len(path[:2])] for path in paths)
+
+
+def _jsonata_steps(text: str, at: int) -> Iterator[str]:
+    while step := _JSONATA_STEP.match(text, at):
+        yield next(part for part in step.groups() if part is not None)
+        at = step.end()

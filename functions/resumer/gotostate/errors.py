@@ -9,6 +9,10 @@ class ArnError(GotoStateError):
     """The ARN is not one of a Standard execution."""
 
 
+class ReportError(GotoStateError):
+    """The event is none that a recovery can begin with."""
+
+
 class DefinitionError(GotoStateError):
     """The state machine definition cannot be read, or is not the one that the history tells of."""
 
@@ -21,8 +25,16 @@ class NotFailedError(GotoStateError):
     """The execution succeeded or still runs, so that there is nothing to resume."""
 
 
+class StillRunningError(NotFailedError):
+    """The history does not show the end that was reported: the execution runs, or the read is behind."""
+
+
 class NothingToResumeError(GotoStateError):
     """The execution failed, but no state of it can usefully be entered again."""
+
+
+class NeedsForceError(GotoStateError):
+    """What was asked for may run work twice; it takes --force."""
 
 
 class UnknownStateError(GotoStateError):
@@ -41,9 +53,17 @@ class ForeignMachineError(GotoStateError):
     """A state machine with the GoToState name exists that was not built from this source."""
 
 
-class TransientError(Exception):
-    """What AWS said just now will be otherwise in a moment: try again. No GotoStateError, as nothing is settled."""
-
-
 class SettingsError(GotoStateError):
     """An environment variable of the function holds a value that it cannot take."""
+
+
+class StackError(GotoStateError):
+    """The stack is not there, is not one of this project's, or cannot be changed now."""
+
+
+class TransientError(Exception):
+    """A stale, eventually consistent read, or a lost race: retry. No GotoStateError, as nothing is settled."""
+
+
+class ThrottledError(TransientError):
+    """AWS throttles a call, and there is no time left to wait for it."""

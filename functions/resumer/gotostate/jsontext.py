@@ -7,16 +7,23 @@ surrogate cannot be encoded. An input that is to be handed on exactly must never
 import json
 import re
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 _SPACE = re.compile(r"[ \t\n\r]*")
+# int() refuses texts of more than 4,300 digits (https://docs.python.org/3/library/stdtypes.html#int-max-str-digits).
+_MOST_DIGITS = 4_000
 
 
 def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
 
 
-_DECODER = json.JSONDecoder(parse_constant=_no_constant)
+def _integer(text: str) -> int | Decimal:
+    return int(text) if len(text) <= _MOST_DIGITS else Decimal(text)
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_constant, parse_int=_integer)
 
 
 def parse(text: str) -> Any:
@@ -28,6 +35,15 @@ def parse(text: str) -> Any:
     if _skip_space(text, end) != len(text):
         raise ValueError(f"text goes on after the JSON value, at character {end}")
     return value
+
+
+def is_json(text: str) -> bool:
+    """Tell whether a text is one JSON text."""
+    try:
+        parse(text)
+    except ValueError:
+        return False
+    return True
 
 
 def members(text: str) -> dict[str, str]:
@@ -58,6 +74,11 @@ def join(parts: Mapping[str, str]) -> str:
 def write(value: Any) -> str:
     """Write a value of our own (never one that came from a user's machine) as compact JSON."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def on_one_line(text: str) -> str:
+    """Return a JSON text on one line, its values as they were written (no JSON string holds a line's end)."""
+    return " ".join(line.strip(" \t") for line in re.split(r"[\r\n]+", text))
 
 
 def size(text: str) -> int:

@@ -4,14 +4,14 @@ A child that a .sync parent awaits is its parent's to deal with: the parent's ow
 child's work again, so resuming the child as well would run that work twice. All others are resumed.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from gotostate import jsontext
-from gotostate.definition import Definition
-from gotostate.history import HistoryEvent
+from gotostate.definition import Definition, states_within
+from gotostate.events import HistoryEvent
 
 # The field by which a parent names itself in its child's input; the console's link needs it too
 # (https://docs.aws.amazon.com/step-functions/latest/dg/concepts-nested-workflows.html).
@@ -29,10 +29,19 @@ class Pattern(StrEnum):
 
 @dataclass(frozen=True)
 class Parent:
-    """The execution that started this one, and how."""
+    """The execution that started this one, and how.
+
+    recovers: whether the parent's own machine has opted in, so that its failure is dealt with.
+    """
 
     execution: str
     pattern: Pattern
+    recovers: bool = False
+
+
+def is_express(parent_arn: str) -> bool:
+    """Tell whether a parent is an Express execution, which can neither wait for a child nor for a callback."""
+    return ":express:" in parent_arn
 
 
 def parent_of(execution_input: str) -> str | None:
@@ -43,12 +52,20 @@ def parent_of(execution_input: str) -> str | None:
 
 
 def patterns_in(parent: Definition, child_machine_arn: str) -> set[Pattern]:
-    """Return the patterns by which a parent's definition may start a machine, nested states included."""
-    return {
-        pattern
-        for task in _tasks(parent.document)
-        if (pattern := _pattern(str(task.get("Resource", "")))) and _may_start(task, child_machine_arn)
-    }
+    """Return the patterns by which a parent's definition may start a machine, nested states included.
+
+    Pattern.UNKNOWN is among them where a task does not say in the definition which machine it starts.
+    """
+    found = set()
+    for _, task in states_within(parent.document):
+        pattern = _pattern(str(task.get("Resource", ""))) if task.get("Type") == "Task" else None
+        named = _named_machine(task) if pattern else None
+        if pattern and named is None:
+            found |= {pattern, Pattern.UNKNOWN}
+        # The rest may be a version or an alias.
+        elif pattern and f"{named}:".startswith(f"{child_machine_arn}:"):
+            found.add(pattern)
+    return found
 
 
 def pattern_in(events: Iterable[HistoryEvent], child_arn: str) -> Pattern:
@@ -61,15 +78,6 @@ def pattern_in(events: Iterable[HistoryEvent], child_arn: str) -> Pattern:
     return Pattern.UNKNOWN
 
 
-def _tasks(container: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    for state in container.get("States", {}).values():
-        if state.get("Type") == "Task":
-            yield state
-        for nested in (*state.get("Branches", []), state.get("ItemProcessor"), state.get("Iterator")):
-            if isinstance(nested, dict):
-                yield from _tasks(nested)
-
-
 def _pattern(resource: str) -> Pattern | None:
     _, found, ending = resource.partition(":startExecution")
     if not found:
@@ -79,10 +87,8 @@ def _pattern(resource: str) -> Pattern | None:
     return Pattern.CALLBACK if ending.startswith(".waitForTaskToken") else Pattern.FIRE_AND_FORGET
 
 
-def _may_start(task: Mapping[str, Any], machine_arn: str) -> bool:
+def _named_machine(task: Mapping[str, Any]) -> str | None:
+    """Return the machine that a task starts; None where that is only known when it runs."""
     given = task.get("Parameters") or task.get("Arguments")
     named = given.get("StateMachineArn") if isinstance(given, dict) else None
-    if not isinstance(named, str) or named.startswith("{%"):
-        return True
-    # The rest may be a version or an alias.
-    return named == machine_arn or named.startswith(f"{machine_arn}:")
+    return named if isinstance(named, str) and not named.startswith("{%") else None

@@ -9,6 +9,7 @@ from gotostate import jsontext
 from gotostate.errors import ArnError, InputError
 
 SUFFIX = "-with-GoToState"
+OPT_IN_TAG = "gotostate"
 SOURCE_TAG = "gotostate:source"
 MAX_NAME = 80
 MAX_INPUT_BYTES = 262_144
@@ -48,8 +49,8 @@ class ExecutionArn:
 
     @property
     def machine_arn(self) -> str:
-        """ARN of the state machine (without a version or alias)."""
-        return f"{self.prefix}:stateMachine:{self.machine_name}"
+        """ARN of the state machine, without a version or alias, or the label of a Distributed Map."""
+        return f"{self.prefix}:stateMachine:{self.machine_name.partition('/')[0]}"
 
     @property
     def is_map_run_child(self) -> bool:
@@ -69,14 +70,20 @@ def machine_name(source_name: str) -> str:
     return source_name[: MAX_NAME - len(SUFFIX) - len(mark)] + mark + SUFFIX
 
 
-def execution_name(original_name: str, failed_arn: str, redrive_count: int, attempt: int) -> str:
+def execution_name(original_name: str, failed_arn: str, ending_id: int, attempt: int) -> str:
     """Name the resumed execution, the same for the same failure however often it is asked for.
 
-    StartExecution refuses a name that was used before, which is what makes a second delivery of
-    the same failure harmless.
+    ending_id: id of the event with which the failed execution ended. StartExecution starts nothing anew under a
+    name that was used before, which is what makes a second delivery of the same failure harmless.
+    The first half of the mark follows from the failed execution's ARN alone, so that listings can be joined.
     """
-    ending = f"-resume-{attempt}-{_digest(f'{failed_arn} {redrive_count} {attempt}')[:16]}"
+    ending = f"{resumed_mark(failed_arn, attempt)}{_digest(f'{failed_arn} {ending_id}')[:8]}"
     return original_name[: MAX_NAME - len(ending)] + ending
+
+
+def resumed_mark(failed_arn: str, attempt: int) -> str:
+    """Return what the names of all resumes of one execution have in common, before the last 8 characters."""
+    return f"-resume-{attempt}-{_digest(failed_arn)[:8]}"
 
 
 def source_tag(source_arn: str) -> str:
@@ -85,25 +92,39 @@ def source_tag(source_arn: str) -> str:
     return value if len(value) <= MAX_TAG_VALUE else f"sha256:{_digest(source_arn)}"
 
 
-def source_of_tag(value: str) -> str | None:
-    """Read a source tag back; None where only its hash fitted."""
-    if value.startswith("sha256:"):
+def source_of(tags: Mapping[str, str], machine_arn: str) -> str | None:
+    """Return the source machine's ARN that a GoToState machine's tag gives.
+
+    None where there is no such tag, where only a hash of the ARN fitted into it, or where the tag does not
+    explain the machine's name: tags are copied from machine to machine.
+    """
+    tag = tags.get(SOURCE_TAG, "")
+    try:
+        source_arn = _ESCAPED.sub(lambda match: chr(int(match[1], 16)), tag)
+    except (ValueError, OverflowError):
         return None
-    return _ESCAPED.sub(lambda match: chr(int(match[1], 16)), value)
+    prefix, _, name = source_arn.rpartition(":")
+    return source_arn if name and f"{prefix}:{machine_name(name)}" == machine_arn else None
+
+
+def is_built_from(tags: Mapping[str, str], machine_arn: str, source_arn: str) -> bool:
+    """Tell whether the tags of a GoToState machine say that it was built from a source machine."""
+    prefix, _, name = source_arn.rpartition(":")
+    return tags.get(SOURCE_TAG) == source_tag(source_arn) and f"{prefix}:{machine_name(name)}" == machine_arn
 
 
 @dataclass(frozen=True)
 class Chain:
-    """Where an execution stands in a chain of resumes.
+    """Where an execution stands in a chain: a failed execution and its resumes, each of which resumes the one before.
 
     original: ARN of the first failed execution.
     attempt: number of the resume that this execution is; 0 for the original itself.
-    beside: the original execution's input, its members' texts by name; None if it was no object.
+    original_input: the original execution's input, its members' texts by name; None if it was no object.
     """
 
     original: str
     attempt: int
-    beside: Mapping[str, str] | None
+    original_input: Mapping[str, str] | None
 
 
 def chain_of(execution_arn: str, execution_input: str, *, resumed: bool) -> Chain:
@@ -121,9 +142,20 @@ def chain_of(execution_arn: str, execution_input: str, *, resumed: bool) -> Chai
     if not isinstance(resuming, dict):
         return Chain(execution_arn, 0, beside)
     original, attempt = resuming.get("execution"), resuming.get("attempt")
-    if not isinstance(original, str) or not isinstance(attempt, int) or isinstance(attempt, bool) or attempt < 1:
+    if not isinstance(attempt, int) or isinstance(attempt, bool) or attempt < 1:
+        return Chain(execution_arn, 0, beside)
+    # A person may have written anything there.
+    if not isinstance(original, str) or not _is_execution(original):
         return Chain(execution_arn, 0, beside)
     return Chain(original, attempt, beside)
+
+
+def _is_execution(arn: str) -> bool:
+    try:
+        ExecutionArn.parse(arn)
+    except ArnError:
+        return False
+    return True
 
 
 def resume_input(
@@ -134,12 +166,13 @@ def resume_input(
     execution: str,
     failed: str,
     attempt: int,
-    delay_seconds: int = 0,
-    beside: Mapping[str, str] | None = None,
+    delay_seconds: int,
+    original_input: Mapping[str, str] | None = None,
 ) -> str:
-    """Write the input of a resumed execution; state_input, variables and beside are JSON texts.
+    """Write the input of a resumed execution; state_input, variables and original_input are JSON texts.
 
     execution: the first failed execution of the chain; failed: the one that is resumed.
+    original_input: put beside 'resuming', for definitions that read the execution's input.
 
     Raises InputError when it would be larger than Step Functions takes.
     """
@@ -151,7 +184,7 @@ def resume_input(
         "variables": jsontext.join(variables),
         "input": state_input.strip(" \t\r\n"),
     }
-    text = jsontext.join({**(beside or {}), "resuming": jsontext.join(resuming)})
+    text = jsontext.join({**(original_input or {}), "resuming": jsontext.join(resuming)})
     size = jsontext.size(text)
     if size > MAX_INPUT_BYTES:
         raise InputError(
@@ -171,9 +204,9 @@ def checked_input(text: str) -> str:
     return text
 
 
-def on_one_line(text: str) -> str:
-    """Return a JSON text on one line, its values as they were written (no JSON string holds a line's end)."""
-    return " ".join(line.strip(" \t") for line in re.split(r"[\r\n]+", text))
+def mark_number(name: str) -> int:
+    """Return a number that follows from a resumed execution's name, spread evenly."""
+    return int(_digest(name)[:8], 16)
 
 
 def _digest(text: str) -> str:

@@ -8,14 +8,16 @@ JSONata turns 12345678901234567890123 into 12345678901234567741440 (measured), w
 where the machine is JSONata itself.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from gotostate import jsontext
 from gotostate.definition import ROUTER_MARK, Definition
 from gotostate.errors import DefinitionError
 
-MAX_DEFINITION_BYTES = 1_048_576
+# A whole request is limited to 1 MiB, with its headers, the other fields and the escapes of the definition's JSON
+# (https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html).
+MAX_DEFINITION_BYTES = 1_048_576 - 65_536
 # https://docs.aws.amazon.com/step-functions/latest/dg/state-wait.html
 MAX_WAIT_SECONDS = 99_999_999
 UNKNOWN_TARGET = "GoToState.UnknownTarget"
@@ -29,10 +31,11 @@ State = dict[str, Any]
 Namer = Callable[[str], str]
 
 
-def add_gotostate(source: Definition, target: str) -> Definition:
+def add_gotostate(source: Definition, target: str | None = None) -> Definition:
     """Build the GoToState definition of a source definition.
 
-    target: the top-level state that the input {"resuming": true} goes to.
+    target: the top-level state that the input {"resuming": true} goes to; None: it is rejected, as no
+    failure was prepared. Versions are built without one, so that they depend on the source alone.
     The text of each state of the source stands in the result byte for byte; the source is not
     changed. A definition that is a GoToState one already keeps its one router, made anew.
 
@@ -40,7 +43,8 @@ def add_gotostate(source: Definition, target: str) -> Definition:
     result would be larger than Step Functions takes.
     """
     source = remove_gotostate(source)
-    source.require(target)
+    if target is not None:
+        source.require(target)
     name = _namer(source)
     states = (_jsonata_states if source.is_jsonata else _jsonpath_states)(source, target, name)
     for state in states.values():
@@ -50,10 +54,10 @@ def add_gotostate(source: Definition, target: str) -> Definition:
     added = {state: jsontext.write(body) for state, body in states.items()}
     parts["States"] = jsontext.join(added | jsontext.members(parts["States"]))
     text = jsontext.join(parts)
-    size = jsontext.size(text)
+    size = jsontext.size(jsontext.write(text))
     if size > MAX_DEFINITION_BYTES:
         raise DefinitionError(
-            f"with GoToState added the definition has {size} bytes, over the {MAX_DEFINITION_BYTES} "
+            f"with GoToState added the definition takes {size} bytes of a request, over the {MAX_DEFINITION_BYTES} "
             "that Step Functions takes; use the native redrive for this machine"
         )
     return Definition.parse(text)
@@ -71,17 +75,6 @@ def remove_gotostate(definition: Definition) -> Definition:
     return Definition.parse(jsontext.join(parts))
 
 
-def same_source(gotostate: Definition, source: Definition) -> bool:
-    """Tell whether a GoToState definition was built from this source, by this version of the router.
-
-    The state that `true` goes to may differ.
-    """
-    if not gotostate.is_gotostate:
-        return False
-    _, target = gotostate.route
-    return target in source.states and add_gotostate(source, target).text == gotostate.text
-
-
 def _namer(source: Definition) -> Namer:
     """Return a function that turns a router state's name into one that the source does not use."""
 
@@ -91,16 +84,8 @@ def _namer(source: Definition) -> Namer:
             name, number = f"{wanted} {number}", number + 1
         return name
 
-    taken = set(_state_names(source.document))
+    taken = source.all_states.keys()
     return free
-
-
-def _state_names(container: Mapping[str, Any]) -> list[str]:
-    names: list[str] = []
-    for name, state in container.get("States", {}).items():
-        inner = [*state.get("Branches", []), state.get("ItemProcessor"), state.get("Iterator")]
-        names += [name, *(found for nested in inner if isinstance(nested, dict) for found in _state_names(nested))]
-    return names
 
 
 def _rejected() -> State:
@@ -112,112 +97,145 @@ def _rejected() -> State:
     }
 
 
-def _jsonpath_states(source: Definition, target: str, name: Namer) -> dict[str, State]:
+def _jsonpath_states(source: Definition, target: str | None, name: Namer) -> dict[str, State]:
+    """Write the router in JSONPath. docs/decisions.md has the evidence for each construct, by who goes through it.
+
+    What automation writes passes GoToState, Backoff, Input and Enter; the states between fill in what a person left
+    out. The tests read the context object, as AWS refuses to apply a path to an input that is null.
+    """
     start = source.document["StartAt"]
-    backoff, defaults, fill, merge, enter, rejected = (
-        name(f"GoToState {part}") for part in ("Backoff", "Defaults", "Fill", "Merge", "Enter", "Rejected")
+    backoff, given, enter, rejected, defaults = (
+        name(f"GoToState {part}") for part in ("Backoff", "Input", "Enter", "Rejected", "Defaults")
     )
-    known = [{"Variable": "$.resuming.state", "StringEquals": state} for state in source.enterable_states]
-    delay, given = "$.resuming.delaySeconds", "$.resuming.variables"
+    names = source.variable_names
+    # A person's input may lack variables too; then a Choice of its own finds out what to fill in.
+    fill = name("GoToState Fill") if names else defaults
+    resuming = "$$.Execution.Input.resuming"
+    delay, variables = f"{resuming}.delaySeconds", f"{resuming}.variables"
+    known = [{"Variable": f"{resuming}.state", "StringEquals": state} for state in source.enterable_states]
     well_formed = [
-        _present("$.resuming.state"),
-        {"Variable": "$.resuming.state", "IsString": True},
-        _present("$.resuming.input"),
+        _present(f"{resuming}.state"),
+        {"Variable": f"{resuming}.state", "IsString": True},
+        _present(f"{resuming}.input"),
         _any(known),
-        _any([{"Not": _present(given)}, {"And": [_present(given), *_no_scalar(given)]}]),
     ]
-    delay_is_number = [
+    delay_ok = [
         _present(delay),
         {"Variable": delay, "IsNumeric": True},
         {"Variable": delay, "NumericGreaterThanEquals": 0},
         {"Variable": delay, "NumericLessThanEquals": MAX_WAIT_SECONDS},
     ]
-    variables = {variable: f"$.resuming.variables['{variable}']" for variable in source.variable_names}
-    complete = [_present(path) for path in variables.values()]
+    # A Choice has no test for an object. To have a member is to be one; the last test tells an array.
+    no_scalar = [
+        {"Not": {"Variable": variables, f"Is{kind}": True}} for kind in ("Null", "String", "Numeric", "Boolean")
+    ]
+    no_array = [{"Not": _present(f"{variables}[0]")}] if names else []
+    optional = _any([{"Not": _present(variables)}, {"And": [_present(variables), *no_scalar, *no_array]}])
+    complete = [_present(f"{variables}['{variable}']") for variable in names] or [optional]
+    is_boolean = [_present(resuming), {"Variable": resuming, "IsBoolean": True}]
     states: dict[str, State] = {
         name("GoToState"): {
             "Type": "Choice",
             "Comment": ": starts at the beginning, or goes to a state that the input names.",
             "Choices": [
-                {"Not": _present("$.resuming"), "Next": start},
-                {"And": [*_is_boolean(), {"Variable": "$.resuming", "BooleanEquals": False}], "Next": start},
-                {"And": [*_is_boolean(), {"Variable": "$.resuming", "BooleanEquals": True}], "Next": target},
-                {"And": [*well_formed, *delay_is_number, *complete], "Next": backoff},
-                {"And": [*well_formed, _any([{"Not": _present(delay)}, {"And": delay_is_number}])], "Next": defaults},
+                {"Not": _present(resuming), "Next": start},
+                {"And": [*is_boolean, {"Variable": resuming, "BooleanEquals": False}], "Next": start},
+                {"And": [*is_boolean, {"Variable": resuming, "BooleanEquals": True}], "Next": target or rejected},
+                {"And": [*well_formed, *delay_ok, *complete], "Next": backoff},
+                {"And": [*well_formed, _any([{"Not": _present(delay)}, {"And": delay_ok}]), optional], "Next": fill},
             ],
             "Default": rejected,
         },
-        # What a person left out of the input; automation writes all of it and passes these two by.
         defaults: {
             "Type": "Pass",
-            "Comment": ": no delay and no variables, where the input does not say.",
-            "Result": {"delaySeconds": 0, "variables": dict.fromkeys(variables)},
-            "ResultPath": "$.resuming.defaults",
-            "Next": fill,
+            "Comment": ": no delay, where the input does not say.",
+            "Result": 0,
+            "ResultPath": "$.resuming.delaySeconds",
+            "Next": fill if names else backoff,
         },
-        fill: {
+        backoff: {
+            "Type": "Wait",
+            "Comment": ": waits as long as the input says and sets the variables.",
+            "SecondsPath": "$.resuming.delaySeconds",
+            "Next": given,
+        },
+        given: {
             "Type": "Pass",
-            "Comment": ": puts the defaults where the input is silent.",
-            "Parameters": {
-                "state.$": "$.resuming.state",
-                "input.$": "$.resuming.input",
-                "defaults.$": "$.resuming.defaults",
-                "given.$": "States.JsonMerge($.resuming.defaults, $.resuming, false)",
-            },
-            "ResultPath": "$.resuming",
+            "Comment": ": takes the state's input out of the execution's input, as it is.",
+            "InputPath": "$.resuming.input",
+            "Next": enter,
+        },
+        enter: {
+            "Type": "Choice",
+            "Comment": ": enters the state that the input names.",
+            "Choices": [rule | {"Next": rule["StringEquals"]} for rule in known],
+            "Default": rejected,
+        },
+        rejected: _rejected(),
+    }
+    if names:
+        states[backoff]["Assign"] = {f"{variable}.$": f"$.resuming.variables['{variable}']" for variable in names}
+        states |= _filling(names, name, fill, defaults, backoff)
+    return states
+
+
+def _filling(names: tuple[str, ...], name: Namer, fill: str, defaults: str, backoff: str) -> dict[str, State]:
+    """Write the states that make each variable null which a person's input does not name; none copies the input."""
+    unset, nulls, merge, take = (name(f"GoToState {part}") for part in ("Unset", "Nulls", "Merge", "Take"))
+    variables = "$.resuming.variables"
+    nothing = dict.fromkeys(names)
+    complete = [_present(f"{variables}['{variable}']") for variable in names]
+    return {
+        fill: {
+            "Type": "Choice",
+            "Comment": ": finds out what the input does not say.",
+            "Choices": [
+                {"Not": _present("$.resuming.delaySeconds"), "Next": defaults},
+                {"Not": _present(variables), "Next": unset},
+                complete[0] | {"Next": backoff} if len(complete) == 1 else {"And": complete, "Next": backoff},
+            ],
+            "Default": nulls,
+        },
+        unset: {
+            "Type": "Pass",
+            "Comment": ": no variables, where the input does not say.",
+            "Result": nothing,
+            "ResultPath": variables,
+            "Next": backoff,
+        },
+        nulls: {
+            "Type": "Pass",
+            "Comment": ": all variables as null, to be merged with those that the input names.",
+            "Result": nothing,
+            "ResultPath": "$.resuming.nulls",
             "Next": merge,
         },
         merge: {
             "Type": "Pass",
             "Comment": ": a variable that the input does not name is null.",
-            "Parameters": {
-                "state.$": "$.resuming.state",
-                "input.$": "$.resuming.input",
-                "delaySeconds.$": "$.resuming.given.delaySeconds",
-                "variables.$": "States.JsonMerge($.resuming.defaults.variables, $.resuming.given.variables, false)",
-            },
-            "ResultPath": "$.resuming",
+            "Parameters": {"variables.$": f"States.JsonMerge($.resuming.nulls, {variables}, false)"},
+            "ResultPath": "$.resuming.merged",
+            "Next": take,
+        },
+        take: {
+            "Type": "Pass",
+            "Comment": ": the merged variables are the variables.",
+            "InputPath": "$.resuming.merged.variables",
+            "ResultPath": variables,
             "Next": backoff,
         },
-        backoff: {
-            "Type": "Wait",
-            "Comment": ": waits as long as the input says and sets the variables.",
-            "SecondsPath": delay,
-            "Next": enter,
-        },
-        enter: {
-            "Type": "Choice",
-            "Comment": ": enters the state that the input names, with exactly its input.",
-            "Choices": [rule | {"Next": rule["StringEquals"]} for rule in known],
-            "OutputPath": "$.resuming.input",
-            "Default": rejected,
-        },
-        rejected: _rejected(),
     }
-    if variables:
-        states[backoff]["Assign"] = {f"{variable}.$": path for variable, path in variables.items()}
-    return states
-
-
-def _no_scalar(path: str) -> list[State]:
-    """Return what tells an object (a Choice has no test for one); an array must not have a first member."""
-    scalars: list[State] = [{"Variable": path, f"Is{kind}": True} for kind in ("Null", "String", "Numeric", "Boolean")]
-    return [{"Not": rule} for rule in (*scalars, _present(f"{path}[0]"))]
 
 
 def _present(path: str) -> State:
     return {"Variable": path, "IsPresent": True}
 
 
-def _is_boolean() -> list[State]:
-    return [_present("$.resuming"), {"Variable": "$.resuming", "IsBoolean": True}]
-
-
 def _any(rules: list[State]) -> State:
     return rules[0] if len(rules) == 1 else {"Or": rules}
 
 
-def _jsonata_states(source: Definition, target: str, name: Namer) -> dict[str, State]:
+def _jsonata_states(source: Definition, target: str | None, name: Namer) -> dict[str, State]:
     start = source.document["StartAt"]
     backoff, enter, rejected = (name(f"GoToState {part}") for part in ("Backoff", "Enter", "Rejected"))
     resuming = "$states.input.resuming"
@@ -244,7 +262,7 @@ def _jsonata_states(source: Definition, target: str, name: Namer) -> dict[str, S
             "Choices": [
                 {"Condition": f"{{% $not({has_resuming}) %}}", "Next": start},
                 {"Condition": when("false"), "Next": start},
-                {"Condition": when("true"), "Next": target},
+                {"Condition": when("true"), "Next": target or rejected},
                 {
                     "Condition": (
                         f"{{% {has_resuming} and $type({resuming}) = 'object' and $type({resuming}.state) = 'string' "
@@ -279,16 +297,15 @@ def _jsonata_states(source: Definition, target: str, name: Namer) -> dict[str, S
     }
     if source.variable_names:
         # On AWS an expression that gives undefined is an error, so a name that is missing becomes null.
+        variables = f"{resuming}.variables"
         states[backoff]["Assign"] = {
-            variable: (
-                f"{{% {_jsonata_string(variable)} in $keys({resuming}.variables) "
-                f"? {resuming}.variables.`{variable}` : null %}}"
-            )
+            variable: f"{{% '{variable}' in $keys({variables}) ? $lookup({variables}, '{variable}') : null %}}"
             for variable in source.variable_names
         }
     return states
 
 
 def _jsonata_string(text: str) -> str:
-    """Write a JSONata string literal; a percent sign is escaped, as %} would end the expression."""
-    return jsontext.write(text).replace("%", "\\u0025")
+    """Write a JSONata string; %} would end the expression, so it is cut in two."""
+    literal = jsontext.write(text)
+    return literal if "%}" not in literal else "(" + literal.replace("%}", '%" & "}') + ")"

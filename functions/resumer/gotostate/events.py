@@ -1,0 +1,92 @@
+"""The fields of history events, read with care: a history may come from AWS, from a file or from an emulator."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from gotostate.errors import HistoryError
+
+HistoryEvent = Mapping[str, Any]
+
+
+def state_name(event: HistoryEvent, details: Mapping[str, Any]) -> str:
+    """Return the name of the state that was entered or exited. Raises HistoryError."""
+    name = details.get("name")
+    if not isinstance(name, str):
+        raise HistoryError(f"{_told(event)} has no name of a state")
+    return name
+
+
+def details_of(event: HistoryEvent, name: str) -> Mapping[str, Any]:
+    """Return the details object of an event. Raises HistoryError when it has none."""
+    details = event.get(name)
+    if not isinstance(details, Mapping):
+        raise HistoryError(f"{_told(event)} has no {name}; read the whole history again")
+    return details
+
+
+def optional_details(event: HistoryEvent, name: str) -> Mapping[str, Any]:
+    """Return the details object of an event that AWS may leave out. Raises HistoryError when it is no object."""
+    details = event.get(name) or {}
+    if not isinstance(details, Mapping):
+        raise HistoryError(f"{_told(event)} has no object {name}")
+    return details
+
+
+def payload(event: HistoryEvent, details: Mapping[str, Any], name: str) -> str:
+    """Return the JSON text of an input or output. Raises HistoryError when it is missing or cut off."""
+    text = details.get(name)
+    if not isinstance(text, str) or _is_truncated(details, name):
+        raise HistoryError(
+            f"{_told(event)} has no complete {name}; read the history with its execution data (includeExecutionData)"
+        )
+    return text
+
+
+def assigned_variables(event: HistoryEvent) -> Mapping[str, str]:
+    """Return what a StateExited event assigned, by name as JSON texts. Raises HistoryError when it is cut off."""
+    details = details_of(event, "stateExitedEventDetails")
+    assigned = details.get("assignedVariables") or {}
+    if not isinstance(assigned, Mapping) or not all(isinstance(text, str) for text in assigned.values()):
+        raise HistoryError(f"{_told(event)} has no object assignedVariables of JSON texts")
+    if _is_truncated(details, "assignedVariables"):
+        raise HistoryError(
+            f"{_told(event)} has no complete assignedVariables, so the variables cannot be known; "
+            "read the history with its execution data (includeExecutionData)"
+        )
+    return assigned
+
+
+def succeeded_output(event: HistoryEvent) -> str | None:
+    """Return the JSON text that a ...Succeeded event gives as output; None where it has none or it is cut off."""
+    for name, details in event.items():
+        if name.endswith("SucceededEventDetails") and isinstance(details, Mapping):
+            text = details.get("output")
+            return text if isinstance(text, str) and not _is_truncated(details, "output") else None
+    return None
+
+
+def seconds(value: object) -> float | None:
+    """Return a point in time as seconds since the epoch, from what boto3, a file or an event gives; None for others.
+
+    A number of more than 1e11 is taken for milliseconds, as status-change events give them.
+    """
+    if isinstance(value, datetime):
+        return value.timestamp()
+    if isinstance(value, str):
+        try:
+            return datetime.fromisoformat(value).timestamp()
+        except ValueError:
+            return None
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return value / 1000 if value > 1e11 else float(value)
+    return None
+
+
+def _is_truncated(details: Mapping[str, Any], name: str) -> bool:
+    about = details.get(f"{name}Details")
+    return isinstance(about, Mapping) and bool(about.get("truncated"))
+
+
+def _told(event: HistoryEvent) -> str:
+    return f"event {event.get('id')} ({event.get('type')})"

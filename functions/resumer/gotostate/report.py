@@ -1,0 +1,80 @@
+"""A failure as it was reported, by an EventBridge event or by a person."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gotostate import jsontext
+from gotostate.errors import ReportError
+from gotostate.events import seconds
+
+STATUS_CHANGE = ("aws.states", "Step Functions Execution Status Change")
+REQUEST = ("gotostate", "Recovery Requested")
+STATUSES = ("FAILED", "TIMED_OUT")
+
+
+@dataclass(frozen=True)
+class Report:
+    """What is known of a failure before AWS is asked; None where the report does not say.
+
+    started, stopped: seconds since the epoch. version: ARN of the version that was started.
+    on_plain_arn: whether the execution was started without a version or alias.
+    is_event: whether AWS reported it; then a read that does not show it is behind.
+    """
+
+    execution: str
+    input: str | None = None
+    redrives: int | None = None
+    started: float | None = None
+    stopped: float | None = None
+    version: str | None = None
+    on_plain_arn: bool = False
+    is_event: bool = False
+
+    @classmethod
+    def from_event(cls, event: object) -> "Report":
+        """Read an EventBridge event. Raises ReportError that says what is wrong with it.
+
+        Of the detail only executionArn and status are needed: that redriveCount and stateMachineVersionArn are in
+        it was seen in practice and is not documented.
+        """
+        if not isinstance(event, Mapping):
+            raise ReportError("the event is not a JSON object")
+        detail = event.get("detail")
+        kind = event.get("source"), event.get("detail-type")
+        if kind not in (STATUS_CHANGE, REQUEST):
+            raise ReportError(f"the event is not a {STATUS_CHANGE[1]!r} of {STATUS_CHANGE[0]!r}; check what sent it")
+        arn = execution_of(event)
+        if not isinstance(detail, Mapping) or not arn:
+            raise ReportError("the event's detail has no executionArn")
+        if kind == REQUEST:
+            return cls(arn)
+        if detail.get("status") not in STATUSES:
+            raise ReportError(
+                f"the execution's status is {detail.get('status')!r}; only {' and '.join(STATUSES)} are resumed"
+            )
+        return cls._from_detail(arn, detail)
+
+    @classmethod
+    def _from_detail(cls, arn: str, detail: Mapping[str, Any]) -> "Report":
+        given, redrives, version = (detail.get(name) for name in ("input", "redriveCount", "stateMachineVersionArn"))
+        about = detail.get("inputDetails")
+        left_out = isinstance(about, Mapping) and about.get("included") is False
+        included = isinstance(given, str) and not left_out and jsontext.is_json(given)
+        return cls(
+            arn,
+            given if included else None,
+            redrives if isinstance(redrives, int) and not isinstance(redrives, bool) else None,
+            seconds(detail.get("startDate")),
+            seconds(detail.get("stopDate")),
+            version if isinstance(version, str) and version else None,
+            "stateMachineVersionArn" in detail and not version and not detail.get("stateMachineAliasArn"),
+            is_event=True,
+        )
+
+
+def execution_of(event: object) -> str:
+    """Return the execution's ARN that an event names, for the log; "" if it names none."""
+    detail = event.get("detail") if isinstance(event, Mapping) else None
+    arn = detail.get("executionArn") if isinstance(detail, Mapping) else None
+    return arn if isinstance(arn, str) else ""
