@@ -1,19 +1,29 @@
-"""An account in memory that answers as AWS Step Functions does, for tests of a whole recovery.
+"""An account in memory that answers as AWS Step Functions does, at the HTTP layer, for tests of a whole recovery.
 
-Unlike moto it knows versions, the definition that an execution ran with, and names that were used.
+The real client speaks to it, so each call is made, counted and read as on AWS. Unlike moto it knows versions,
+revisions, the definition that an execution ran with, names that were used, redrives and histories page by page.
+What it does where AWS is peculiar is in AWS's API reference, or measured on AWS (docs/decisions.md).
 """
 
+import copy
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from email.utils import formatdate
 from typing import Any
 
-from gotostate.definition import Definition
-from gotostate.errors import NotFoundError
-from gotostate.history import HistoryEvent
-from gotostate.stepfunctions import Execution, Machine, StepFunctions
+from botocore import xform_name
+from botocore.awsrequest import AWSResponse
+from gotostate.events import HistoryEvent
+from gotostate.memory import Memory
+from gotostate.pace import Pace
+from gotostate.stepfunctions import StepFunctions
 
 PREFIX = "arn:aws:states:eu-west-1:123456789012"
+BEGINNING = 1_777_600_000.0
+SETTINGS = ("roleArn", "loggingConfiguration", "tracingConfiguration", "encryptionConfiguration")
+Body = dict[str, Any]
 
 
 def machine_arn(name: str) -> str:
@@ -24,27 +34,89 @@ def execution_arn(machine: str, name: str) -> str:
     return f"{PREFIX}:execution:{machine}:{name}"
 
 
-@dataclass
-class _Run:
-    execution: Execution
-    machine: Machine
-    events: list[HistoryEvent]
+class RefusalError(Exception):
+    """What AWS answers instead of doing as it was asked."""
+
+    def __init__(self, code: str, message: str = "", status: int = 400) -> None:
+        super().__init__(message or code)
+        self.code, self.status = code, status
 
 
 @dataclass
-class Account(StepFunctions):
-    """What is in the account, and the calls that changed it, in order."""
+class Revision:
+    definition: str
+    settings: Body
+    id: str | None
+    updated: float
+
+
+@dataclass
+class Version:
+    arn: str
+    revision: Revision
+    description: str
+
+
+@dataclass
+class Machine:
+    arn: str
+    tags: dict[str, str]
+    created: float
+    revision: Revision
+    versions: list[Version] = field(default_factory=list)
+    published: int = 0
+
+    @property
+    def document(self) -> Any:
+        return json.loads(self.revision.definition)
+
+
+@dataclass
+class Run:
+    """An execution: what it ran, and its events, oldest first."""
+
+    arn: str
+    status: str
+    input: str
+    revision: Revision
+    version: str | None
+    started: float
+    events: list[HistoryEvent] = field(default_factory=list)
+    stopped: float | None = None
+    output: str | None = None
+    redrives: int = 0
+    redriven: float | None = None
+
+    @property
+    def document(self) -> Any:
+        return json.loads(self.revision.definition)
+
+
+@dataclass
+class Account:
+    """What is in the account, and the calls that were made, in order.
+
+    gate: asked before each call is carried out; it may raise RefusalError or any other exception.
+    """
 
     machines: dict[str, Machine] = field(default_factory=dict)
-    machine_tags: dict[str, dict[str, str]] = field(default_factory=dict)
-    versions: dict[str, list[Machine]] = field(default_factory=dict)
-    runs: dict[str, _Run] = field(default_factory=dict)
+    runs: dict[str, Run] = field(default_factory=dict)
     changes: list[str] = field(default_factory=list)
+    calls: Counter[str] = field(default_factory=Counter)
+    now: float = BEGINNING
+    gate: Callable[[str, Body], None] = lambda operation, body: None
+
+    # ---- What a test puts into it ---------------------------------------------------------------
 
     def add_machine(self, name: str, document: Mapping[str, Any], tags: Mapping[str, str], role: str = "role/a") -> str:
-        arn = machine_arn(name)
-        self.machines[arn] = Machine(arn, Definition.parse(json.dumps(document)), {"roleArn": role})
-        self.machine_tags[arn] = dict(tags)
+        """Create a machine, or update one and set its tags."""
+        arn, definition = machine_arn(name), json.dumps(document)
+        if arn in self.machines:
+            self._update(self.machines[arn], definition, {"roleArn": role})
+            self.machines[arn].tags = dict(tags)
+        else:
+            revision = Revision(definition, {"roleArn": role}, None, self.now)
+            self.machines[arn] = Machine(arn, dict(tags), self.now, revision)
         return arn
 
     def add_failure(
@@ -52,81 +124,297 @@ class Account(StepFunctions):
     ) -> str:
         """Add an execution that ended, with its events oldest first."""
         arn = execution_arn(machine, name)
-        execution = Execution(arn, status, given, None, 0)
-        self.runs[arn] = _Run(execution, self.machines[machine_arn(machine)], events[::-1])
+        revision = self.machines[machine_arn(machine)].revision
+        self.runs[arn] = Run(arn, status, given, revision, None, self.now, events, self.now + 1)
         return arn
 
     def end(self, arn: str, status: str, events: list[HistoryEvent] | None = None) -> None:
         """End an execution that was started, with the events of a history, oldest first."""
         run = self.runs[arn]
-        run.execution = replace(run.execution, status=status, output="{}" if status == "SUCCEEDED" else None)
-        run.events = (events or [])[::-1]
+        run.status, run.output = status, "{}" if status == "SUCCEEDED" else None
+        run.stopped = None if status == "RUNNING" else self.now
+        if events is not None:
+            run.events = events
 
-    def redrive(self, arn: str) -> None:
-        """Redrive an execution that fails again at once."""
+    def redrive(self, arn: str, *after: HistoryEvent) -> None:
+        """Redrive an execution; with events it ends again, else it runs."""
         run = self.runs[arn]
-        run.execution = replace(run.execution, redrive_count=run.execution.redrive_count + 1)
+        run.redrives, run.redriven = run.redrives + 1, self.now
+        last = run.events[-1]["id"]
+        details = {"redriveCount": run.redrives}
+        redriven = {"type": "ExecutionRedriven", "id": last + 1, "previousEventId": last}
+        run.events = [*run.events, {**redriven, "executionRedrivenEventDetails": details}]
+        for event in after:
+            run.events.append({**event, "id": run.events[-1]["id"] + 1})
+        run.status, run.stopped = ("FAILED", self.now) if after else ("RUNNING", None)
 
-    def tags(self, machine_arn: str) -> dict[str, str]:
-        if machine_arn not in self.machine_tags:
-            raise NotFoundError(f"the state machine {machine_arn} does not exist (any more)")
-        return self.machine_tags[machine_arn]
+    def retag(self, name: str, **tags: str) -> None:
+        self.machines[machine_arn(name)].tags.update(tags)
 
-    def execution(self, execution_arn: str) -> Execution:
-        if execution_arn not in self.runs:
-            raise NotFoundError(f"the execution {execution_arn} does not exist")
-        return self.runs[execution_arn].execution
+    # ---- What a test asks of it -----------------------------------------------------------------
 
-    def machine_of(self, execution_arn: str) -> Machine:
-        self.execution(execution_arn)
-        return self.runs[execution_arn].machine
+    def memory(self) -> Memory:
+        """What a new container of the function has: nothing but a client."""
+        return Memory(Wired(self), clock=lambda: self.now)
 
-    def events(self, execution_arn: str) -> Iterator[HistoryEvent]:
-        self.execution(execution_arn)
-        return iter(self.runs[execution_arn].events)
+    def resumed(self, machine: str) -> list[Run]:
+        """Return the executions of a GoToState machine, in the order of their starts."""
+        return [run for arn, run in self.runs.items() if arn.startswith(execution_arn(machine, ""))]
 
-    def machine(self, arn: str) -> Machine | None:
-        return self._version(arn) or self.machines.get(arn)
+    def event(self, arn: str, **detail: Any) -> Body:
+        """Write the event that AWS sends when an execution ended."""
+        run = self.runs[arn]
+        parts = arn.split(":")
+        return {
+            "version": "0",
+            "id": "315c1398-40ff-a850-213b-158f73e60175",
+            "source": "aws.states",
+            "detail-type": "Step Functions Execution Status Change",
+            "detail": {
+                "executionArn": arn,
+                "stateMachineArn": machine_arn(parts[6]),
+                "name": parts[7],
+                "status": run.status,
+                "startDate": round(run.started * 1000),
+                "stopDate": round((run.stopped or self.now) * 1000),
+                "input": run.input,
+                "inputDetails": {"included": True},
+                "stateMachineVersionArn": run.version,
+                "stateMachineAliasArn": None,
+                "redriveCount": run.redrives,
+                **detail,
+            },
+        }
 
-    def version_arns(self, machine_arn: str, most: int) -> list[str]:
-        return [version.arn for version in self.versions.get(machine_arn, [])[::-1]][:most]
+    # ---- What AWS does --------------------------------------------------------------------------
 
-    def create(self, name: str, machine: Machine, tags: Mapping[str, str]) -> str | None:
-        arn = machine_arn(name)
-        if arn in self.machines:
-            return None
-        self.changes.append(f"create {name}")
-        self.machines[arn] = replace(machine, arn=arn)
-        self.machine_tags[arn] = dict(tags)
-        return self._publish(arn)
+    def answer(self, operation: str, body: Body) -> Body:
+        """Carry out one call. Raises RefusalError."""
+        self.calls[operation] += 1
+        self.gate(operation, body)
+        self.now += 0.001
+        answer: Body = getattr(self, f"_{xform_name(operation)}")(body)
+        return answer
 
-    def update(self, machine: Machine, *, publish: bool) -> str | None:
-        self.changes.append(f"update {machine.arn.rpartition(':')[2]}{' and publish' if publish else ''}")
-        self.machines[machine.arn] = machine
-        return self._publish(machine.arn) if publish else machine.arn
+    def _machine_of(self, arn: str) -> Machine:
+        if arn not in self.machines:
+            raise RefusalError("StateMachineDoesNotExist", f"State Machine Does Not Exist: '{arn}'")
+        return self.machines[arn]
 
-    def bind(self, machine: Machine) -> bool:
-        self.changes.append(f"bind {machine.arn.rpartition(':')[2]}")
-        self.machines[machine.arn] = replace(self.machines[machine.arn], definition=machine.definition)
-        return True
+    def _revision_of(self, arn: str) -> tuple[Machine, Revision, str | None]:
+        plain, version = split_version(arn)
+        machine = self._machine_of(plain)
+        if version is None:
+            return machine, machine.revision, None
+        for found in machine.versions:
+            if found.arn == arn:
+                return machine, found.revision, arn
+        raise RefusalError("StateMachineDoesNotExist", f"State Machine Does Not Exist: '{arn}'")
 
-    def start(self, machine_arn: str, name: str, input_text: str) -> bool:
-        machine = self.machine(machine_arn)
-        assert machine, f"{machine_arn} does not exist"
-        arn = execution_arn(machine_arn.split(":")[6], name)
-        if arn in self.runs:
-            return False
-        self.changes.append(f"start {machine_arn.removeprefix(PREFIX + ':stateMachine:')}")
-        self.runs[arn] = _Run(Execution(arn, "RUNNING", input_text, None, 0), machine, [])
-        return True
+    def _run_of(self, arn: str) -> Run:
+        if arn not in self.runs:
+            raise RefusalError("ExecutionDoesNotExist", f"Execution Does Not Exist: '{arn}'")
+        return self.runs[arn]
 
-    def _publish(self, arn: str) -> str:
-        versions = self.versions.setdefault(arn, [])
-        versions.append(replace(self.machines[arn], arn=f"{arn}:{len(versions) + 1}"))
-        return versions[-1].arn
+    def _list_tags_for_resource(self, body: Body) -> Body:
+        arn = body["resourceArn"]
+        if arn not in self.machines:
+            raise RefusalError("ResourceNotFound", f"Resource not found: '{arn}'")
+        return {"tags": [{"key": key, "value": value} for key, value in self.machines[arn].tags.items()]}
 
-    def _version(self, arn: str) -> Machine | None:
-        return next((found for found in self.versions.get(arn.rpartition(":")[0], []) if found.arn == arn), None)
+    def _get_resources(self, body: Body) -> Body:
+        wanted = {found["Key"] for found in body["TagFilters"]}
+        found = [
+            {"ResourceARN": arn, "Tags": [{"Key": key, "Value": value} for key, value in machine.tags.items()]}
+            for arn, machine in self.machines.items()
+            if wanted <= set(machine.tags)
+        ]
+        first = int(body.get("PaginationToken") or "0")
+        page = found[first : first + body["ResourcesPerPage"]]
+        more = str(first + len(page)) if first + len(page) < len(found) else ""
+        return {"ResourceTagMappingList": page, "PaginationToken": more}
+
+    def _describe_execution(self, body: Body) -> Body:
+        run = self._run_of(body["executionArn"])
+        answer = {
+            "executionArn": run.arn, "stateMachineArn": machine_arn(run.arn.split(":")[6]), "status": run.status,
+            "input": run.input, "startDate": run.started, "redriveCount": run.redrives,
+        }  # fmt: skip
+        ending = run.events[-1].get("executionFailedEventDetails", {}) if run.events else {}
+        optional = {
+            "stopDate": run.stopped, "redriveDate": run.redriven, "output": run.output,
+            "stateMachineVersionArn": run.version,
+            **{name: ending.get(name) for name in ("error", "cause")},
+        }  # fmt: skip
+        return answer | {name: value for name, value in optional.items() if value is not None}
+
+    def _describe_state_machine_for_execution(self, body: Body) -> Body:
+        run = self._run_of(body["executionArn"])
+        name = run.arn.split(":")[6]
+        shared = {"name": name, "stateMachineArn": run.version or machine_arn(name), "updateDate": run.revision.updated}
+        return shared | _described(run.revision)
+
+    def _get_execution_history(self, body: Body) -> Body:
+        events = self._run_of(body["executionArn"]).events
+        ordered = events[::-1] if body.get("reverseOrder") else events
+        first = int(body.get("nextToken", "0"))
+        page = ordered[first : first + body.get("maxResults", 100)]
+        more = {"nextToken": str(first + len(page))} if first + len(page) < len(ordered) else {}
+        return {"events": [{"timestamp": self.now, **event} for event in page], **more}
+
+    def _describe_state_machine(self, body: Body) -> Body:
+        machine, revision, version = self._revision_of(body["stateMachineArn"])
+        shared = {
+            "stateMachineArn": version or machine.arn, "name": machine.arn.split(":")[6], "type": "STANDARD",
+            "status": "ACTIVE", "creationDate": machine.created,
+        }  # fmt: skip
+        descriptions = {found.arn: found.description for found in machine.versions if found.description}
+        described = {"description": descriptions[version]} if version in descriptions else {}
+        return shared | _described(revision) | described
+
+    def _list_state_machine_versions(self, body: Body) -> Body:
+        machine = self._machine_of(body["stateMachineArn"])
+        first = int(body.get("nextToken", "0"))
+        newest = machine.versions[::-1]
+        page = newest[first : first + body.get("maxResults", 100)]
+        more = {"nextToken": str(first + len(page))} if first + len(page) < len(newest) else {}
+        found = [{"stateMachineVersionArn": version.arn, "creationDate": machine.created} for version in page]
+        return {"stateMachineVersions": found, **more}
+
+    def _delete_state_machine_version(self, body: Body) -> Body:
+        arn = body["stateMachineVersionArn"]
+        self.changes.append(f"delete {short(arn)}")
+        machine = self._machine_of(split_version(arn)[0])
+        machine.versions = [version for version in machine.versions if version.arn != arn]
+        return {}
+
+    def _list_executions(self, body: Body) -> Body:
+        plain, version = split_version(body["stateMachineArn"])
+        runs = [
+            run
+            for run in self.runs.values()
+            if machine_arn(run.arn.split(":")[6]) == plain
+            and (version is None or run.version == body["stateMachineArn"])
+            and run.status == body.get("statusFilter", run.status)
+        ]
+        found = [
+            {
+                "executionArn": run.arn, "stateMachineArn": plain, "name": run.arn.split(":")[7],
+                "status": run.status, "startDate": run.started,
+            }
+            for run in runs[: body.get("maxResults", 100)]
+        ]  # fmt: skip
+        return {"executions": found}
+
+    def _create_state_machine(self, body: Body) -> Body:
+        arn = machine_arn(body["name"])
+        if machine := self.machines.get(arn):
+            first = machine.versions[0] if machine.versions else None
+            same = machine.revision.definition == body["definition"]
+            # Measured on AWS: what equals the current definition is answered with the first version.
+            if not same or not first or first.description != body.get("versionDescription", ""):
+                raise RefusalError("StateMachineAlreadyExists", f"State Machine Already Exists: '{arn}'")
+            return {"stateMachineArn": arn, "creationDate": machine.created, "stateMachineVersionArn": first.arn}
+        self.changes.append(f"create {body['name']}")
+        revision = Revision(body["definition"], _settings(body), None, self.now)
+        tags = {tag["key"]: tag["value"] for tag in body.get("tags", [])}
+        machine = self.machines[arn] = Machine(arn, tags, self.now, revision)
+        answer = {"stateMachineArn": arn, "creationDate": self.now}
+        if body.get("publish"):
+            answer["stateMachineVersionArn"] = self._publish(machine, body.get("versionDescription", ""))
+        return answer
+
+    def _update_state_machine(self, body: Body) -> Body:
+        machine = self._machine_of(body["stateMachineArn"])
+        if body.get("publish") and len(machine.versions) >= 1_000:
+            raise RefusalError("ServiceQuotaExceededException", "1000 versions")
+        publish = " and publish" if body.get("publish") else ""
+        self.changes.append(f"update {short(machine.arn)}{publish}")
+        settings = machine.revision.settings | _settings(body)
+        self._update(machine, body.get("definition", machine.revision.definition), settings)
+        answer = {"updateDate": machine.revision.updated, "revisionId": machine.revision.id}
+        if body.get("publish"):
+            answer["stateMachineVersionArn"] = self._publish(machine, body.get("versionDescription", ""))
+        return answer
+
+    def _update(self, machine: Machine, definition: str, settings: Body) -> None:
+        if (definition, settings) != (machine.revision.definition, machine.revision.settings):
+            self.now += 0.001
+            machine.revision = Revision(definition, settings, f"revision-{self.now:.3f}", self.now)
+
+    def _publish(self, machine: Machine, description: str) -> str:
+        if machine.versions and machine.versions[-1].revision is machine.revision:
+            return machine.versions[-1].arn
+        machine.published += 1
+        version = Version(f"{machine.arn}:{machine.published}", machine.revision, description)
+        machine.versions.append(version)
+        return version.arn
+
+    def _start_execution(self, body: Body) -> Body:
+        machine, revision, version = self._revision_of(body["stateMachineArn"])
+        arn = execution_arn(machine.arn.split(":")[6], body["name"])
+        if run := self.runs.get(arn):
+            if run.status != "RUNNING" or run.input != body["input"]:
+                raise RefusalError("ExecutionAlreadyExists", f"Execution Already Exists: '{arn}'")
+            return {"executionArn": arn, "startDate": run.started}
+        self.changes.append(f"start {short(body['stateMachineArn'])}")
+        self.runs[arn] = Run(arn, "RUNNING", body["input"], copy.copy(revision), version, self.now)
+        return {"executionArn": arn, "startDate": self.now}
+
+
+class Wired(StepFunctions):
+    """The real client, whose requests are answered by an account in memory; time passes only as it waits."""
+
+    def __init__(self, account: Account, region: str = "eu-west-1") -> None:
+        self.account = account
+        super().__init__(region, Pace(clock=lambda: self.account.now, sleep=self._sleep))
+
+    def _connect(self, service: Any) -> Any:
+        client = super()._connect(service)
+        client.meta.events.register("before-send.*.*", self._send)
+        return client
+
+    def _sleep(self, seconds: float) -> None:
+        self.account.now += seconds
+
+    def _send(self, request: Any, **kwargs: Any) -> AWSResponse:
+        target = request.headers["X-Amz-Target"]
+        operation = (target.decode() if isinstance(target, bytes) else target).partition(".")[2]
+        try:
+            return self._response(200, self.account.answer(operation, json.loads(request.body)))
+        except RefusalError as refusal:
+            return self._response(refusal.status, {"__type": refusal.code, "message": str(refusal)})
+
+    def _response(self, status: int, answer: Body) -> AWSResponse:
+        data = json.dumps(answer).encode()
+        headers: Any = {
+            "content-type": "application/x-amz-json-1.0",
+            "content-length": str(len(data)),
+            "date": formatdate(self.account.now, usegmt=True),
+        }
+        response = AWSResponse("https://states", status, headers, None)
+        vars(response)["_content"] = data
+        return response
+
+
+def split_version(arn: str) -> tuple[str, str | None]:
+    """Split a version's ARN into its machine's and its number."""
+    parts = arn.split(":")
+    return ":".join(parts[:7]), parts[7] if len(parts) > 7 else None
+
+
+def short(arn: str) -> str:
+    """Return the part of an ARN that is its own."""
+    return arn.removeprefix(f"{PREFIX}:stateMachine:")
+
+
+def _settings(body: Body) -> Body:
+    return {name: body[name] for name in SETTINGS if name in body}
+
+
+def _described(revision: Revision) -> Body:
+    answer = {"definition": revision.definition, **revision.settings}
+    return answer | ({"revisionId": revision.id} if revision.id else {})
 
 
 def failure_events(

@@ -1,117 +1,120 @@
-"""The Resumer: one status-change event of Step Functions in, one outcome out."""
+"""The Resumer: failed executions in, by a queue or as one event, and an outcome for each."""
 
+import json
 import os
-from collections.abc import Mapping
 from dataclasses import asdict
 from functools import cache
 from typing import Any
 
 from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from gotostate import recovery
-from gotostate.errors import ArnError, SettingsError
-from gotostate.policy import Mode, Settings
+from gotostate.errors import ArnError, ReportError, ThrottledError
+from gotostate.memory import Memory
+from gotostate.policy import Settings
 from gotostate.recovery import Outcome, Result
+from gotostate.report import Report, execution_of
+from gotostate.settings import settings_from
 from gotostate.stepfunctions import StepFunctions
 
-SOURCE = "aws.states"
-DETAIL_TYPE = "Step Functions Execution Status Change"
-STATUSES = ("FAILED", "TIMED_OUT")
+# What is kept of the function's time: for the calls of the last recovery, and for the answer.
+RESERVE_SECONDS = 3.0
+# A recovery is not begun with less time than this.
+LEAST_SECONDS = 5.0
 
 logger = Logger(service="resumer")
 
 
-def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Deal with one failed execution and say how; see recovery.Outcome for the shape of the answer.
+def handler(event: Any, context: LambdaContext) -> dict[str, Any]:
+    """Deal with failed executions.
 
-    An event that can never be dealt with is skipped with a reason. Only what may pass (throttling,
-    a missing permission, a wrong setting) raises, so that Lambda tries again and then keeps the
-    event in the dead-letter queue.
+    event: an SQS batch, {"Records": [...]}, each body an EventBridge event; answers {"batchItemFailures": [...]}
+    with the messages that have to be tried again. Or one EventBridge event; answers its outcome, see recovery.Outcome.
+
+    An event that can never be dealt with is skipped with a reason. Only what may pass (throttling, a missing
+    permission, a wrong setting) is tried again, and ends in the dead-letter queue.
     """
-    logger.set_correlation_id(context.aws_request_id)
-    execution, problem = execution_of(event)
-    logger.append_keys(execution=execution, state=None, outcome=None, reason=None)
-    logger.info("received", extra={"event": event} if _log_payloads() else None)
+    if isinstance(event, dict) and isinstance(event.get("Records"), list):
+        processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
+        return dict(process_partial_response(event, lambda record: _message(record, context), processor, context))
+    return _recovered(event, context)
+
+
+def _message(record: Any, context: LambdaContext) -> dict[str, Any]:
+    """Deal with one message of the queue."""
+    if _seconds_left(context) < LEAST_SECONDS:
+        raise ThrottledError("there is no time left in this invocation; the message goes back to the queue")
     try:
-        outcome = _skip(execution, problem) if problem else _recover(event, execution)
-    except ArnError as error:
-        outcome = _skip(execution, str(error))
+        event = json.loads(record.body)
+    except ValueError:
+        event = record.body
+    return _recovered(event, context)
+
+
+def _recovered(event: object, context: LambdaContext) -> dict[str, Any]:
+    execution = execution_of(event)
+    logger.set_correlation_id(context.aws_request_id)
+    logger.append_keys(execution=execution, state=None, outcome=None, reason=None)
+    if os.environ.get("LOG_PAYLOADS") == "true":
+        logger.info("received", extra={"event": event})
+    memory = _memory()
+    memory.aws.pace.set_deadline(_seconds_left(context) - RESERVE_SECONDS)
+    try:
+        outcome = _recover(event, execution, memory, settings_from(os.environ))
+    except ThrottledError as error:
+        logger.append_keys(outcome="throttled", reason=str(error))
+        logger.info("goes back to the queue and is tried again")
+        raise
     except Exception as error:
         logger.append_keys(outcome="error", reason=f"{type(error).__name__}: {error}")
-        logger.exception("failed; Lambda tries again, then the event goes to the dead-letter queue")
+        logger.exception("is tried again, then the event goes to the dead-letter queue")
         raise
     answer = described(outcome)
     logger.append_keys(state=outcome.state, outcome=answer["outcome"], reason=outcome.reason)
-    log = logger.error if outcome.result is Result.GAVE_UP else logger.info
-    log(answer["next"], extra={name: answer[name] for name in ("machine", "resumed", "attempt")})
+    log = logger.error if outcome.outcome is Result.GAVE_UP else logger.info
+    log(
+        _sentence(outcome),
+        extra={name: answer[name] for name in ("rule", "machine", "resumed", "attempt", "delaySeconds")},
+    )
     return answer
 
 
-def _recover(event: dict[str, Any], execution: str) -> Outcome:
-    # Seen in practice, not documented: so it is optional.
-    redrives = event["detail"].get("redriveCount")
-    return recovery.recover(
-        _aws(), execution, settings(), reported_redrives=redrives if isinstance(redrives, int) else 0
-    )
-
-
-def execution_of(event: object) -> tuple[str, str | None]:
-    """Return the event's execution ARN ("" if there is none) and what is wrong with the event, if anything."""
-    if not isinstance(event, Mapping):
-        return "", "the event is not a JSON object"
-    detail = event.get("detail")
-    arn = detail.get("executionArn") if isinstance(detail, Mapping) else None
-    if event.get("source") != SOURCE or event.get("detail-type") != DETAIL_TYPE:
-        return str(arn or ""), f"the event is not a {DETAIL_TYPE!r} of {SOURCE!r}; check the rule that sent it"
-    if not isinstance(detail, Mapping) or not isinstance(arn, str):
-        return "", "the event's detail has no executionArn"
-    if detail.get("status") not in STATUSES:
-        return arn, f"the execution's status is {detail.get('status')!r}; only {' and '.join(STATUSES)} are resumed"
-    return arn, None
-
-
-def settings() -> Settings:
-    """Read the stack's parameters from the environment. Raises SettingsError that names the variable."""
-    attempts, mode = os.environ.get("MAX_ATTEMPTS", "3"), os.environ.get("DEFAULT_MODE", Mode.OFF.value)
-    if not attempts.isdecimal():
-        raise SettingsError(f"MAX_ATTEMPTS is {attempts!r}; set the stack's parameter MaxAttempts to a whole number")
-    if mode not in set(Mode):
-        raise SettingsError(
-            f"DEFAULT_MODE is {mode!r}; set the stack's parameter DefaultMode to resume, prepare or off"
-        )
-    return Settings(max_attempts=int(attempts), default_mode=Mode(mode))
+def _recover(event: object, execution: str, memory: Memory, settings: Settings) -> Outcome:
+    try:
+        return recovery.recover(memory, Report.from_event(event), settings)
+    except (ReportError, ArnError) as error:
+        return Outcome(Result.SKIPPED, "bad-event", str(error), execution)
 
 
 def described(outcome: Outcome) -> dict[str, Any]:
-    """Turn an outcome into the function's answer, with what to type next."""
+    """Turn an outcome into the function's answer."""
     answer = asdict(outcome)
-    answer["outcome"] = answer.pop("result").value
-    answer["next"] = _next_step(outcome)
+    answer["outcome"] = outcome.outcome.value
+    answer["maxAttempts"] = answer.pop("max_attempts")
+    answer["delaySeconds"] = answer.pop("delay_seconds")
     return answer
 
 
-def _next_step(outcome: Outcome) -> str:
-    match outcome.result:
+def _sentence(outcome: Outcome) -> str:
+    """Say on one line what was done and what to type next."""
+    match outcome.outcome:
         case Result.RESUMED:
-            return "nothing to do; see how it goes: gotostate plan " + outcome.execution
-        case Result.ALREADY_RESUMED:
-            return "nothing to do; the same failure was reported before"
+            said = (
+                f"resumed from {outcome.state!r}, attempt {outcome.attempt} of {outcome.max_attempts}, "
+                f"after {outcome.delay_seconds} s: {outcome.resumed}"
+            )
         case Result.PREPARED:
-            return "look at it: gotostate plan " + outcome.execution + "; go on: gotostate resume " + outcome.execution
-        case Result.GAVE_UP:
-            return "look at it: gotostate plan " + outcome.execution
-        case Result.SKIPPED:
-            return "left alone"
+            said = f"prepared for a person: {outcome.reason}"
+        case _:
+            said = f"{outcome.outcome.value}: {outcome.reason}"
+    return f"{said}. Next: {outcome.next}" if outcome.next else said
 
 
-def _skip(execution: str, reason: str) -> Outcome:
-    return Outcome(Result.SKIPPED, reason, execution)
-
-
-def _log_payloads() -> bool:
-    return os.environ.get("LOG_PAYLOADS") == "true"
+def _seconds_left(context: LambdaContext) -> float:
+    return context.get_remaining_time_in_millis() / 1_000
 
 
 @cache
-def _aws() -> StepFunctions:
-    return StepFunctions()
+def _memory() -> Memory:
+    return Memory(StepFunctions())

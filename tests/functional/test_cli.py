@@ -1,14 +1,22 @@
 """The gotostate command: what it prints, what it changes, and its exit codes."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_account import Account, execution_arn, failure_events, machine_arn
-from gotostate import cli
+from botocore.exceptions import EndpointConnectionError
+from fake_account import Account, RefusalError, Wired, execution_arn, failure_events, machine_arn
+from gotostate import cli, recovery
+from gotostate.nesting import STARTED_BY
+from gotostate.policy import Settings
+from gotostate.report import Report
 
-GOLDEN = Path(__file__).parents[1] / "golden" / "history"
+ROOT = Path(__file__).parents[2]
+GOLDEN = ROOT / "tests" / "golden" / "history"
 ORDERS = {
     "StartAt": "A",
     "States": {"A": {"Type": "Task", "Next": "B"}, "B": {"Type": "Task", "End": True}, "F": {"Type": "Fail"}},
@@ -22,8 +30,8 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Account:
     account = Account()
     account.add_machine("orders", ORDERS, {})
     account.add_failure("orders", "order-17", failure_events("B", '{"n": 1.10}'), "{}")
-    monkeypatch.setattr(cli, "StepFunctions", lambda region: account)
-    monkeypatch.setattr(cli, "_POLL_SECONDS", 0)
+    monkeypatch.setattr("gotostate.cli.account.StepFunctions", lambda region: Wired(account, region))
+    monkeypatch.setattr("gotostate.cli.resume._POLL_SECONDS", 0)
     return account
 
 
@@ -71,6 +79,7 @@ def test_plan_for_people(account: Account, capsys: Capture) -> None:
         'Input        {"n": 1.10}\n'
         "Variables    (none)\n"
         "Machine      orders-with-GoToState\n"
+        "Automation   skip: the state machine has not opted in; tag it gotostate=resume or gotostate=prepare\n"
         f"Next         gotostate resume {FAILED}\n"
     )
     assert account.changes == []
@@ -92,13 +101,13 @@ def test_the_seeds_command(account: Account, capsys: Capture) -> None:
     assert machine_arn("orders-with-GoToState") in printed
     assert "Failed state       B" in printed
     assert '{"n": 1.10}' in printed
-    assert account.changes == ["create orders-with-GoToState"]
+    assert account.changes == ["create orders-with-GoToState", "update orders-with-GoToState"]
 
 
 def test_build_creates_the_machine(account: Account, capsys: Capture) -> None:
     assert cli.main(["build", FAILED]) == 0
     assert capsys.readouterr().out == machine_arn("orders-with-GoToState") + "\n"
-    assert account.changes == ["create orders-with-GoToState"]
+    assert account.changes == ["create orders-with-GoToState", "update orders-with-GoToState"]
 
 
 def test_build_prints_a_definition_without_aws(tmp_path: Path, capsys: Capture) -> None:
@@ -120,7 +129,7 @@ def test_what_build_prints_keeps_the_states_digit_for_digit(tmp_path: Path, caps
 
 def resumed_input(account: Account) -> dict[str, Any]:
     arn = next(arn for arn in account.runs if "-resume-" in arn)
-    loaded: dict[str, Any] = json.loads(account.runs[arn].execution.input)["resuming"]
+    loaded: dict[str, Any] = json.loads(account.runs[arn].input)["resuming"]
     return loaded
 
 
@@ -162,16 +171,24 @@ def test_resume_a_second_time_starts_nothing(account: Account, capsys: Capture) 
 def test_resume_and_wait(
     account: Account, capsys: Capture, monkeypatch: pytest.MonkeyPatch, status: str, code: int
 ) -> None:
-    start = account.start
+    looks = []
 
-    def start_and_end(arn: str, name: str, text: str) -> bool:
-        started = start(arn, name, text)
-        account.end(execution_arn("orders-with-GoToState", name), status)
-        return started
+    def end(operation: str, body: dict[str, Any]) -> None:
+        """AWS does not know it right after the start, then it runs, then it has ended."""
+        resumed = account.resumed("orders-with-GoToState")
+        if operation == "DescribeExecution" and resumed:
+            looks.append(body)
+            if len(looks) < 3:
+                raise RefusalError("ExecutionDoesNotExist")
+            account.end(resumed[0].arn, status, failure_events("B"))
 
-    monkeypatch.setattr(account, "start", start_and_end)
+    account.gate = end
     assert cli.main(["resume", FAILED, "--wait"]) == code
-    assert f"Status       {status}" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert f"Status       {status}" in printed
+    if code:
+        resumed = account.resumed("orders-with-GoToState")[0].arn
+        assert printed.endswith(f"Error        Boom\nCause        it broke\nNext         gotostate plan {resumed}\n")
 
 
 def test_resume_on_the_mended_definition(account: Account, capsys: Capture) -> None:
@@ -179,17 +196,17 @@ def test_resume_on_the_mended_definition(account: Account, capsys: Capture) -> N
     account.add_machine("orders", mended, {}, role="role/mended")
     assert cli.main(["resume", FAILED, "--definition", "current"]) == 0
     built = account.machines[machine_arn("orders-with-GoToState")]
-    assert built.definition.document["Comment"] == "mended"
-    assert built.configuration == {"roleArn": "role/mended"}
+    assert built.document["Comment"] == "mended"
+    assert built.revision.settings == {"roleArn": "role/mended"}
 
 
 def test_resume_on_a_definition_from_a_file(account: Account, tmp_path: Path, capsys: Capture) -> None:
     path = tmp_path / "mended.asl.json"
     path.write_text(json.dumps({**ORDERS, "Comment": "mended"}))
     assert cli.main(["resume", FAILED, "--definition", str(path)]) == 0
-    assert account.machines[machine_arn("orders-with-GoToState")].definition.document["Comment"] == "mended"
+    assert account.machines[machine_arn("orders-with-GoToState")].document["Comment"] == "mended"
     path.write_text(json.dumps({"StartAt": "A", "States": {"A": {"Type": "Pass", "End": True}}}))
-    account.redrive(FAILED)
+    account.add_failure("orders", "order-17", failure_events("B"))
     assert cli.main(["resume", FAILED, "--definition", str(path)]) == 1
     assert "'B' is not a top-level state" in capsys.readouterr().err
 
@@ -212,6 +229,9 @@ def test_resume_on_current_where_the_machine_is_gone(account: Account, capsys: C
         (["resume"], "ARN"),
         (["undo"], "invalid choice"),
         (["plan", "--nope"], "--nope"),
+        (["--failedExecutionArn", FAILED, "plan", FAILED], "either --failedExecutionArn ARN or a command"),
+        (["resume", FAILED, "--from-state", ""], "--from-state is empty"),
+        (["resume", FAILED, "--definition", ""], "--definition is empty"),
     ],
 )
 def test_wrong_usage_exits_with_2(arguments: list[str], says: str, capsys: Capture) -> None:
@@ -308,12 +328,193 @@ def test_errors_of_aws_are_told_without_a_traceback(
 ) -> None:
     from botocore.exceptions import NoCredentialsError
 
-    def fail(arn: str) -> None:
+    def fail(operation: str, body: dict[str, Any]) -> None:
         raise NoCredentialsError
 
-    monkeypatch.setattr(account, "execution", fail)
+    account.gate = fail
     assert cli.main(["plan", FAILED]) == 1
     assert "Unable to locate credentials" in capsys.readouterr().err
+
+
+def nested(account: Account, resource: str, tags: dict[str, str]) -> tuple[str, str]:
+    """Add a failed child of a failed parent; return both ARNs."""
+    task: dict[str, Any] = {"Type": "Task", "Resource": f"arn:aws:states:::states:{resource}", "End": True}
+    task["Parameters"] = {"StateMachineArn": machine_arn("orders")}
+    account.add_machine("parent", {"StartAt": "T", "States": {"T": task}}, tags)
+    parent = account.add_failure("parent", "p", failure_events("T"))
+    given = json.dumps({STARTED_BY: parent})
+    return parent, account.add_failure("orders", "child", failure_events("B"), given)
+
+
+@pytest.mark.parametrize("tags", [{}, {"gotostate": "resume"}])
+def test_of_a_child_that_its_parent_waits_for_the_parent_is_next(
+    account: Account, capsys: Capture, tags: dict[str, str]
+) -> None:
+    parent, child = nested(account, "startExecution.sync:2", tags)
+    assert cli.main(["plan", child]) == 0
+    printed = capsys.readouterr().out
+    assert f"Next         gotostate plan {parent}\n" in printed
+    assert f"Mind         its parent {parent} waits for it" in printed
+    assert "gotostate resume" not in printed
+    assert cli.main(["resume", child]) == 1
+    error = capsys.readouterr().err
+    assert f"gotostate plan {parent}" in error
+    assert "--force" in error
+    assert account.changes == []
+    assert cli.main(["resume", child, "--force"]) == 0
+    assert f"Mind         its parent {parent} waits for it" in capsys.readouterr().out
+
+
+def test_plan_shows_what_resumed_it_before_a_redrive(account: Account, capsys: Capture) -> None:
+    account.retag("orders", gotostate="prepare")
+    assert cli.main(["resume", FAILED]) == 0
+    resumed = account.resumed("orders-with-GoToState")[0].arn
+    account.end(resumed, "SUCCEEDED")
+    account.redrive(FAILED, failure_events("B")[-1])
+    capsys.readouterr()
+    assert cli.main(["plan", FAILED]) == 0
+    printed = capsys.readouterr().out
+    assert f"Resumed by   {resumed} (SUCCEEDED), before a redrive" in printed
+    assert f"Mind         before its redrive it was resumed by {resumed}" in printed
+    assert cli.main(["plan", FAILED, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["resumedBeforeRedrive"] == [{"execution": resumed, "status": "SUCCEEDED"}]
+    assert told["automation"]["rule"] == "resumed-before-redrive"
+
+
+def test_resume_of_what_automation_has_resumed_starts_nothing(account: Account, capsys: Capture) -> None:
+    """StartExecution would succeed: the name and the input are those of an execution that runs."""
+    account.retag("orders", gotostate="resume")
+    report = Report.from_event(account.event(FAILED))
+    outcome = recovery.recover(account.memory(), report, Settings(backoff_seconds=0))
+    assert cli.main(["resume", FAILED]) == 1
+    assert f"the newest execution of its chain is {outcome.resumed} (RUNNING): leave it" in capsys.readouterr().err
+    assert len(account.resumed("orders-with-GoToState")) == 1
+
+
+def test_what_comes_from_a_machine_cannot_fake_a_line(account: Account, capsys: Capture) -> None:
+    events = failure_events("B", error="E\nNext         gotostate resume other")
+    events[-1]["executionFailedEventDetails"]["cause"] = "a\rb\x1b[2Jc\u202ed\u2028e"
+    account.add_failure("orders", "order-17", events)
+    assert cli.main(["plan", FAILED]) == 0
+    printed = capsys.readouterr().out
+    assert printed.count("\nNext ") == 1
+    assert "E\\u000aNext         gotostate resume other" in printed
+    assert r"a\u000db\u001b[2Jc\u202ed\u2028e" in printed
+    assert cli.main(["resume", execution_arn("orders", "none\n\x1b[2J")]) == 1
+    assert "\x1b" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("cause", ["[" * 32_768, '{"errorMessage": 7}', "null", '{"a": ' + "1" * 5_000 + "}"])
+def test_any_cause_is_shown(account: Account, capsys: Capture, cause: str) -> None:
+    events = failure_events("B")
+    events[-1]["executionFailedEventDetails"]["cause"] = cause
+    account.add_failure("orders", "order-17", events)
+    assert cli.main(["plan", FAILED]) == 0
+    assert f"Cause        {cause}\n" in capsys.readouterr().out
+
+
+def test_a_definition_whose_later_states_were_renamed_is_refused(tmp_path: Path, capsys: Capture) -> None:
+    """The state that failed is not in it: the one before it had finished."""
+    events = [
+        *failure_events("A")[:2],
+        {"type": "TaskStateExited", "id": 3, "stateExitedEventDetails": {"name": "A", "output": "1"}},
+        {"type": "TaskStateEntered", "id": 4, "stateEnteredEventDetails": {"name": "B", "input": "1"}},
+        {"type": "ExecutionFailed", "id": 5, "previousEventId": 4, "executionFailedEventDetails": {}},
+    ]  # fmt: skip
+    renamed = {"StartAt": "A", "States": {"A": {"Type": "Task", "Next": "C"}, "C": {"Type": "Task", "End": True}}}
+    history, definition = tmp_path / "history.json", tmp_path / "definition.json"
+    history.write_text(json.dumps({"events": events}))
+    definition.write_text(json.dumps(renamed))
+    assert cli.main(["plan", "--history", str(history), "--definition", str(definition)]) == 1
+    assert "entered 'B', which the definition does not have" in capsys.readouterr().err
+
+
+def run_command(*arguments: str, encoding: str = "ascii") -> "subprocess.CompletedProcess[bytes]":
+    environment = {**os.environ, "PYTHONIOENCODING": encoding, "PYTHONPATH": str(ROOT / "functions" / "resumer")}
+    return subprocess.run(
+        [sys.executable, "-m", "gotostate", *arguments], capture_output=True, check=False, env=environment
+    )
+
+
+def test_json_stays_json_in_any_encoding(tmp_path: Path) -> None:
+    path = tmp_path / "orders.asl.json"
+    path.write_text('{"StartAt": "é\U0001f600", "States": {"é\U0001f600": {"Type": "Pass", "End": true}}}')
+    run = run_command("build", "--definition", str(path), "--state", "é\U0001f600")
+    assert (run.returncode, run.stderr) == (0, b"")
+    assert "é\U0001f600" in json.loads(run.stdout)["States"]
+
+
+def test_a_pipe_that_is_closed_ends_the_command_quietly(tmp_path: Path) -> None:
+    states = {f"S{number}": {"Type": "Pass", "Comment": "x" * 5_000, "End": True} for number in range(150)}
+    path = tmp_path / "orders.asl.json"
+    path.write_text(json.dumps({"StartAt": "S1", "States": states}))
+    command = f"{sys.executable} -m gotostate build --definition {path} --state S1 | head -1"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "functions" / "resumer")}
+    run = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False, env=environment)
+    assert (run.stdout, run.stderr) == ("{\n", "")
+
+
+ASSIGNING = {
+    "StartAt": "A",
+    "States": {
+        "A": {"Type": "Pass", "Assign": {"v": 1}, "Next": "F"},
+        "F": {"Type": "Fail"},
+        "Z": {"Type": "Task", "End": True},
+    },
+}
+
+
+def test_variables_go_along_to_a_state_that_was_never_entered(account: Account) -> None:
+    account.add_machine("orders", ASSIGNING, {})
+    left = {"name": "A", "output": "{}", "assignedVariables": {"v": "1.0"}}
+    events = [
+        *failure_events("A", kind="Pass")[:2],
+        {"type": "PassStateExited", "id": 3, "previousEventId": 2, "stateExitedEventDetails": left},
+        {"type": "FailStateEntered", "id": 4, "stateEnteredEventDetails": {"name": "F", "input": "1"}},
+        {"type": "ExecutionFailed", "id": 5, "previousEventId": 4, "executionFailedEventDetails": {}},
+    ]  # fmt: skip
+    account.add_failure("orders", "order-17", events)
+    assert cli.main(["resume", FAILED, "--from-state", "Z", "--input", "7"]) == 0
+    assert (resumed_input(account)["state"], resumed_input(account)["variables"]) == ("Z", {"v": 1.0})
+
+
+@pytest.mark.parametrize("arguments", [["build", FAILED], ["--failedExecutionArn", FAILED], ["resume", FAILED]])
+def test_an_input_that_is_too_large_leaves_nothing_behind(
+    account: Account, capsys: Capture, arguments: list[str]
+) -> None:
+    account.add_failure("orders", "order-17", failure_events("B", json.dumps("x" * 262_100)))
+    assert cli.main(arguments) == 1
+    assert "redrive-execution" in capsys.readouterr().err
+    assert account.changes == []
+
+
+@pytest.mark.parametrize("arguments", [["build", FAILED], ["--failedExecutionArn", FAILED]])
+def test_a_binding_that_fails_is_said(account: Account, capsys: Capture, arguments: list[str]) -> None:
+    def refuse(operation: str, body: dict[str, Any]) -> None:
+        if operation == "UpdateStateMachine":
+            raise EndpointConnectionError(endpoint_url="https://states")
+
+    account.gate = refuse
+    assert cli.main(arguments) == 1
+    error = capsys.readouterr().err
+    assert "was built, but the input" in error
+    assert "may go to another one" in error
+
+
+def test_true_goes_to_the_state_that_was_built_for_whatever_ran_before(account: Account, capsys: Capture) -> None:
+    account.retag("orders", gotostate="prepare")
+    old = account.add_failure("orders", "old", failure_events("B"))
+    account.now += 100
+    account.add_machine("orders", {**ORDERS, "Comment": "new"}, {"gotostate": "prepare"})
+    account.now += 100
+    new = account.add_failure("orders", "new", failure_events("A"))
+    for arn, state in ((new, "A"), (old, "B"), (new, "A")):
+        assert cli.main(["--failedExecutionArn", arn]) == 0
+        assert f"Failed state       {state}" in capsys.readouterr().out
+        document = account.machines[machine_arn("orders-with-GoToState")].document
+        assert document["States"]["GoToState"]["Choices"][2]["Next"] == state
+        assert ("Comment" in document) is (arn == new)
 
 
 def test_every_command_and_option_is_in_the_readme() -> None:
@@ -326,7 +527,13 @@ def test_every_command_and_option_is_in_the_readme() -> None:
         "--state",
         "--input",
         "--from-state",
+        "--force",
         "--wait",
+        "--stack",
+        "--reason",
+        "--region",
+        "--profile",
     )
-    for word in ("gotostate plan", "gotostate build", "gotostate resume", *options):
+    verbs = [f"gotostate {verb}" for verb in ("plan", "build", "resume", "hold", "release", "status")]
+    for word in (*verbs, *options):
         assert word in readme, word

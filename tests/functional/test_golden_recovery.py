@@ -5,10 +5,13 @@ from pathlib import Path
 
 import pytest
 from fake_account import Account, machine_arn
-from gotostate import jsontext, recovery, resumption, router
+from gotostate import jsontext, machines, recovery, resumption, router
+from gotostate.definition import Definition
 from gotostate.policy import Settings
+from gotostate.report import Report
 
 CASES = sorted((Path(__file__).parents[1] / "golden" / "recovery").glob("*.json"))
+SETTINGS = Settings(max_attempts=3, backoff_seconds=0)
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
@@ -18,15 +21,15 @@ def test_golden(path: Path) -> None:
     for run in case["executions"]:
         # Each ran on a definition that may not be the machine's any more.
         account.add_machine(run["machine"], run["definition"], {})
-        account.add_failure(run["machine"], run["name"], run["events"], run["input"], run["status"])
-        for _ in range(run["redriveCount"]):
-            account.redrive(next(reversed(account.runs)))
+        arn = account.add_failure(run["machine"], run["name"], run["events"], run["input"], run["status"])
+        account.runs[arn].redrives = run["redriveCount"]
+        account.now += 100
     for name, machine in case["machines"].items():
         account.add_machine(name, machine["definition"], machine["tags"])
     expect = case["expect"]
-    redrives = account.execution(case["recover"]).redrive_count
-    outcome = recovery.recover(account, case["recover"], Settings(), reported_redrives=redrives)
-    assert (outcome.result, outcome.state, outcome.reason) == (expect["result"], expect["state"], expect["reason"])
+    memory, report = account.memory(), Report.from_event(account.event(case["recover"]))
+    outcome = recovery.recover(memory, report, SETTINGS)
+    assert (outcome.outcome, outcome.state, outcome.reason) == (expect["result"], expect["state"], expect["reason"])
     if "machine" in expect:
         assert outcome.machine == expect["machine"]
     if expect["result"] != "resumed":
@@ -35,17 +38,17 @@ def test_golden(path: Path) -> None:
     assert outcome.resumed
     started = account.runs[outcome.resumed]
     if "input" in expect:
-        assert started.execution.input == expect["input"]
-        assert jsontext.parse(started.execution.input)
+        assert started.input == expect["input"]
+        assert jsontext.parse(started.input)
     if "definition" in expect:
-        assert router.remove_gotostate(started.machine.definition).document == expect["definition"]
+        assert router.remove_gotostate(Definition.parse(started.revision.definition)).document == expect["definition"]
     name = outcome.resumed.rpartition(":")[2]
     assert len(name) <= resumption.MAX_NAME
     assert outcome.machine
     assert len(outcome.machine.rpartition(":")[2]) <= resumption.MAX_NAME
-    again = recovery.recover(account, case["recover"], Settings(), reported_redrives=redrives)
+    again = recovery.recover(memory, report, SETTINGS)
     assert again.resumed == outcome.resumed
-    assert again.result == "already resumed"
+    assert again.outcome == "already resumed"
 
 
 def test_by_hand_a_machine_that_was_deleted_since_can_be_resumed() -> None:
@@ -55,6 +58,6 @@ def test_by_hand_a_machine_that_was_deleted_since_can_be_resumed() -> None:
     account.add_machine(run["machine"], run["definition"], {})
     arn = account.add_failure(run["machine"], run["name"], run["events"], run["input"])
     del account.machines[machine_arn("orders")]
-    del account.machine_tags[machine_arn("orders")]
-    failure = recovery.read(account, resumption.ExecutionArn.parse(arn))
-    assert recovery.ensure_machine(account, failure, "A").version_arn == machine_arn("orders-with-GoToState") + ":1"
+    memory = account.memory()
+    failure = recovery.read(memory, Report(arn), SETTINGS)
+    assert machines.ensure(memory, failure) == machine_arn("orders-with-GoToState") + ":1"

@@ -1,23 +1,43 @@
 """What is done about a failure, decided from facts alone."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from gotostate import nesting, policy
-from gotostate.definition import Definition
-from gotostate.history import FailurePoint, Why
+from gotostate.definition import Definition, Machine
+from gotostate.failure import EarlierResume, Failure
+from gotostate.history import Ending, FailurePoint, Why
 from gotostate.nesting import Parent, Pattern
 from gotostate.policy import Action, Decision, Mode, Settings
 from gotostate.resumption import Chain, ExecutionArn
+from hypothesis import given
+from hypothesis import strategies as st
 
 ARN = "arn:aws:states:eu-west-1:123456789012:execution:orders:order-17"
 MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:orders"
-RESUME = Decision(Action.RESUME, "its tag gotostate is resume")
+RESUME = Decision(Action.RESUME, "resume", "its tag gotostate is resume")
+PREPARE = Decision(Action.PREPARE, "prepare", "its tag gotostate is prepare")
+PLAIN = '{"StartAt":"B","States":{"B":{"Type":"Task","End":true}}}'
+READS = '{"StartAt":"B","States":{"B":{"Type":"Pass","Parameters":{"x.$":"$$.Execution.Input.x"},"End":true}}}'
 
 
-def point(why: Why = Why.ENDED_IN, state: str | None = "B") -> FailurePoint:
-    return FailurePoint("FAILED", "Boom", None, "B", state, "{}" if state else None, {}, why)
+def point(why: Why = Why.ENDED_IN, state: str | None = "B", status: str = "FAILED") -> FailurePoint:
+    return FailurePoint(Ending(9, status, "Boom", None), "B", state, "{}" if state else None, {}, why)
+
+
+def failure(
+    at: FailurePoint | None = None, definition: str = PLAIN, chain: Chain | None = None, **more: Any
+) -> Failure:
+    source = Definition.parse(definition)
+    arn = ExecutionArn.parse(ARN)
+    chain = chain or Chain(ARN, 0, {})
+    return Failure(arn, Machine(MACHINE, source, {}), source, MACHINE, {}, chain, at or point(), **more)
+
+
+def decided(case: Failure, allowed: Decision = RESUME, **settings: Any) -> Decision:
+    return policy.automatic(case, allowed, Settings(**settings))
 
 
 @pytest.mark.parametrize(
@@ -44,7 +64,7 @@ def test_opt_in(tags: dict[str, str], default: Mode, action: Action, says: str) 
     [(1, 3, Action.RESUME), (3, 3, Action.RESUME), (4, 3, Action.GIVE_UP), (1, 0, Action.GIVE_UP)],
 )
 def test_attempts_are_capped(attempt: int, most: int, action: Action) -> None:
-    assert policy.by_failure(RESUME, point(), attempt, Settings(max_attempts=most)).action is action
+    assert decided(failure(chain=Chain(ARN, attempt - 1, {})), max_attempts=most).action is action
 
 
 @pytest.mark.parametrize(
@@ -56,15 +76,25 @@ def test_attempts_are_capped(attempt: int, most: int, action: Action) -> None:
         (Why.AGAIN, Action.RESUME),
         (Why.CAUGHT, Action.PREPARE),
         (Why.WORKED, Action.PREPARE),
+        (Why.FAIL_INSIDE, Action.PREPARE),
+        (Why.DONE, Action.PREPARE),
     ],
 )
-def test_fail_states_are_prepared_only(why: Why, action: Action) -> None:
-    assert policy.by_failure(RESUME, point(why), 1, Settings()).action is action
+def test_what_only_a_person_should_run_again_is_prepared(why: Why, action: Action) -> None:
+    assert decided(failure(point(why))).action is action
 
 
-def test_nothing_to_resume_is_given_up() -> None:
-    decision = policy.by_failure(RESUME, point(Why.NOTHING, None), 1, Settings())
-    assert decision == Decision(Action.GIVE_UP, Why.NOTHING)
+@pytest.mark.parametrize(
+    ("why", "action"),
+    [(Why.NOTHING, Action.GIVE_UP), (Why.REJECTED, Action.GIVE_UP), (Why.FINISHED, Action.PREPARE)],
+)
+def test_where_no_state_can_be_entered_nothing_is_started(why: Why, action: Action) -> None:
+    assert decided(failure(point(why, None))).action is action
+
+
+def test_an_aborted_execution_is_left_to_people() -> None:
+    assert decided(failure(point(status="ABORTED"))).action is Action.SKIP
+    assert decided(failure(point(status="TIMED_OUT"))).action is Action.RESUME
 
 
 def test_children_of_a_map_run_are_left_alone() -> None:
@@ -75,22 +105,38 @@ def test_children_of_a_map_run_are_left_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("pattern", "action"),
+    ("parent", "action", "force"),
     [
-        (Pattern.SYNC, Action.SKIP),
-        (Pattern.FIRE_AND_FORGET, Action.RESUME),
-        (Pattern.CALLBACK, Action.RESUME),
-        (Pattern.UNKNOWN, Action.PREPARE),
+        (None, Action.RESUME, False),
+        (Parent(ARN, Pattern.SYNC, recovers=True), Action.SKIP, True),
+        (Parent(ARN, Pattern.SYNC), Action.PREPARE, True),
+        (Parent(ARN, Pattern.FIRE_AND_FORGET), Action.RESUME, False),
+        (Parent(ARN, Pattern.CALLBACK), Action.RESUME, False),
+        (Parent(ARN, Pattern.UNKNOWN), Action.PREPARE, False),
     ],
 )
-def test_a_child_that_is_awaited_is_left_to_its_parent(pattern: Pattern, action: Action) -> None:
-    special = policy.by_parent(Parent(ARN, pattern))
-    assert policy.by_failure(RESUME, point(), 1, Settings(), special).action is action
-    assert policy.by_parent(None) is None
+def test_a_child_that_is_waited_for_is_left_to_its_parent(parent: Parent | None, action: Action, force: bool) -> None:
+    case = failure(parent=parent)
+    assert decided(case).action is action
+    remarks = policy.remarks(case, Settings())
+    assert bool(remarks) is (action is not Action.RESUME)
+    assert any(remark.needs_force for remark in remarks) is force
+    assert all(remark.next == f"gotostate plan {ARN}" for remark in remarks)
 
 
-READS = '{"StartAt":"A","States":{"A":{"Type":"Pass","Parameters":{"x.$":"$$.Execution.Input.x"},"End":true}}}'
-READS_NOT = '{"StartAt":"A","States":{"A":{"Type":"Pass","End":true}}}'
+@pytest.mark.parametrize(
+    ("earlier", "action"),
+    [
+        (EarlierResume("r", "RUNNING", 1), Action.PREPARE),
+        (EarlierResume("r", "SUCCEEDED", 1), Action.PREPARE),
+        # Its own failure will be resumed, or was: the work would be done by two chains.
+        (EarlierResume("r", "FAILED", 1), Action.PREPARE),
+        (EarlierResume("r", "FAILED", 5), Action.RESUME),
+        (EarlierResume("r", "ABORTED", 1), Action.RESUME),
+    ],
+)
+def test_what_was_resumed_before_a_redrive_is_prepared(earlier: EarlierResume, action: Action) -> None:
+    assert decided(failure(earlier=(earlier,))).action is action
 
 
 @pytest.mark.parametrize(
@@ -100,15 +146,54 @@ READS_NOT = '{"StartAt":"A","States":{"A":{"Type":"Pass","End":true}}}'
         (READS, Chain(ARN, 0, None), False),
         (READS, Chain(ARN, 0, {"resuming": "1"}), False),
         (READS, Chain(ARN, 1, {"x": "1"}), True),
-        (READS_NOT, Chain(ARN, 0, None), True),
+        (PLAIN, Chain(ARN, 0, None), True),
     ],
 )
 def test_an_execution_input_that_cannot_be_given_again_is_for_people(
     definition: str, chain: Chain, exact: bool
 ) -> None:
-    decision = policy.by_context(Definition.parse(definition), chain)
-    assert (decision is None) is exact
-    assert exact or policy.by_failure(RESUME, point(), 1, Settings(), decision).action is Action.PREPARE
+    decision = decided(failure(definition=definition, chain=chain))
+    assert decision.action is (Action.RESUME if exact else Action.PREPARE)
+
+
+def test_an_original_that_was_redriven_meanwhile_is_for_people() -> None:
+    assert decided(failure(original="RUNNING")).rule == "original-redriven"
+
+
+def test_prepare_says_why_nothing_was_started() -> None:
+    decision = decided(failure(), PREPARE)
+    assert decision.reason == "not started, as its tag gotostate is prepare; would enter 'B': the state it ended in"
+
+
+@pytest.mark.parametrize(("attempt", "middle"), [(1, 60), (2, 240), (3, 960), (4, 3_840), (5, 15_360), (9, 86_400)])
+def test_each_attempt_waits_longer(attempt: int, middle: int) -> None:
+    delays = [policy.delay_seconds(case, Settings()) for case in failures_of_attempt(attempt)]
+    assert all(middle / 2 <= delay <= min(middle * 1.5, 86_400) for delay in delays)
+    assert len(set(delays)) > 10 or attempt == 9
+    # An outage ends for all of them at once: half a minute either way keeps them apart.
+    assert delays == [policy.delay_seconds(case, Settings()) for case in failures_of_attempt(attempt)]
+
+
+def failures_of_attempt(attempt: int) -> list[Failure]:
+    case = failure(chain=Chain(ARN, attempt - 1, {}))
+    return [
+        replace(case, point=replace(case.point, ending=Ending(number, "FAILED", None, None))) for number in range(40)
+    ]
+
+
+def test_the_wait_leaves_time_for_the_work_where_the_machine_has_a_time_out() -> None:
+    """TimeoutSeconds of the machine counts from the start of the execution, and so from before the wait."""
+    timed = PLAIN.replace('{"StartAt"', '{"TimeoutSeconds":30,"StartAt"', 1)
+    delays = [policy.delay_seconds(failure(definition=timed, chain=Chain(ARN, n, {})), Settings()) for n in range(5)]
+    assert max(delays) == 15
+
+
+@given(st.integers(1, 99), st.integers(0, 10**6), st.floats(1, 100), st.integers(0, 99_999_999))
+def test_a_delay_is_a_whole_number_that_a_wait_takes(attempt: int, base: int, rate: float, most: int) -> None:
+    settings = Settings(backoff_seconds=base, backoff_rate=rate, max_backoff_seconds=most)
+    delay = policy.delay_seconds(failure(chain=Chain(ARN, attempt - 1, {})), settings)
+    assert isinstance(delay, int)
+    assert 0 <= delay <= most
 
 
 def start(resource: str, machine: Any = None, language: str = "Parameters") -> dict[str, Any]:
@@ -122,9 +207,10 @@ def start(resource: str, machine: Any = None, language: str = "Parameters") -> d
         (start("states:startExecution.sync", MACHINE), {Pattern.SYNC}),
         (start("states:startExecution.sync:2", MACHINE + ":3"), {Pattern.SYNC}),
         (start("states:startExecution", MACHINE), {Pattern.FIRE_AND_FORGET}),
-        (start("aws-sdk:sfn:startExecution"), {Pattern.FIRE_AND_FORGET}),
+        # Which machine it starts is known only when it runs: the parent's history has to tell.
+        (start("aws-sdk:sfn:startExecution"), {Pattern.FIRE_AND_FORGET, Pattern.UNKNOWN}),
         (start("states:startExecution.waitForTaskToken", MACHINE), {Pattern.CALLBACK}),
-        (start("states:startExecution.sync", "{% $x %}", "Arguments"), {Pattern.SYNC}),
+        (start("states:startExecution.sync", "{% $x %}", "Arguments"), {Pattern.SYNC, Pattern.UNKNOWN}),
         (start("states:startExecution.sync", MACHINE + "-other"), set()),
         (start("lambda:invoke"), set()),
     ],

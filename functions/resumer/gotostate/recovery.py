@@ -1,39 +1,38 @@
 """A recovery from beginning to end: read the failure, decide, ensure the machine, start.
 
-The Lambda and the command both call what stands here; it calls AWS through stepfunctions.py alone.
+The Lambda and the command both call what stands here.
 """
 
-import logging
-import random
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from gotostate import history, nesting, policy, resumption, router
+from gotostate import history, machines, nesting, policy, resumption
 from gotostate.definition import Definition
 from gotostate.errors import (
-    ForeignMachineError,
+    DefinitionError,
     GotoStateError,
     NotFailedError,
     NotFoundError,
+    NothingToResumeError,
+    StillRunningError,
     TransientError,
 )
-from gotostate.history import FailurePoint
+from gotostate.failure import EarlierResume, Failure
+from gotostate.history import FailurePoint, Reported
+from gotostate.memory import Memory
 from gotostate.nesting import Parent, Pattern
-from gotostate.policy import Action, Settings
-from gotostate.resumption import SOURCE_TAG, Chain, ExecutionArn
-from gotostate.stepfunctions import Execution, Machine, StepFunctions, is_denied
+from gotostate.pace import error_code
+from gotostate.policy import Action, Decision, Settings
+from gotostate.report import Report
+from gotostate.resumption import ExecutionArn
+from gotostate.stepfunctions import Execution, is_denied
 
+_NOT_BOUND = (
+    'the input {"resuming": true} could not be bound to this state and may go to another one; '
+    "use gotostate resume, or name the state in the input"
+)
 FAILED = ("FAILED", "TIMED_OUT", "ABORTED")
-
-# Versions that are looked through for one that serves a definition before the machine is updated.
-_VERSIONS_READ = 5
-# Times that a machine is read anew when somebody else changed it meanwhile.
-_TRIES = 4
-_PAUSE_SECONDS = 0.5
-
-_log = logging.getLogger(__name__)
 
 
 class Result(StrEnum):
@@ -50,312 +49,332 @@ class Result(StrEnum):
 class Outcome:
     """What was done about one failed execution, and why.
 
-    state: the state to resume from; None where that was not found out or there is none.
+    rule: a stable code of the reason. state: the state to resume from; None where there is none.
     machine: ARN of the GoToState machine; resumed: ARN of the resumed execution; None if there is none.
+    attempt: its number in the chain, of so many; delay_seconds: how long it waits before it enters the state.
+    next: what to type; None where there is nothing to do.
     """
 
-    result: Result
+    outcome: Result
+    rule: str
     reason: str
     execution: str
     state: str | None = None
     machine: str | None = None
     resumed: str | None = None
     attempt: int | None = None
+    max_attempts: int | None = None
+    delay_seconds: int | None = None
+    next: str | None = None
 
 
 @dataclass(frozen=True)
-class Failure:
-    """All that is known of a failed execution.
+class Plan:
+    """What is to be done about a failure; the Lambda and the command carry out the same.
 
-    ran: the machine as it ran, router and all if it was a GoToState machine.
-    source: its definition without a router. source_arn: the machine that people wrote.
+    state: the state to enter; None where nothing can be entered. input, variables: its JSON texts.
     """
 
-    arn: ExecutionArn
-    execution: Execution
-    ran: Machine
-    source: Definition
-    source_arn: str
-    tags: Mapping[str, str]
-    chain: Chain
-    point: FailurePoint
+    failure: Failure
+    decision: Decision
+    state: str | None
+    input: str | None
+    variables: Mapping[str, str]
+    delay_seconds: int = 0
 
-    @property
-    def is_resumed(self) -> bool:
-        """Tell whether the execution ran in a GoToState machine already."""
-        return self.ran.definition.is_gotostate
-
-    @property
-    def machine_arn(self) -> str:
-        """ARN that the GoToState machine has, or will have when it is built."""
-        if self.is_resumed:
-            return self.arn.machine_arn
-        return f"{self.arn.prefix}:stateMachine:{resumption.machine_name(self.arn.machine_name)}"
-
-    @property
-    def attempt(self) -> int:
-        """Number that the next resume has in the chain, 1 for the first."""
-        return self.chain.attempt + 1
-
-    @property
-    def resumed_name(self) -> str:
-        """Name of the execution that resumes this failure, the same whoever asks."""
-        original = ExecutionArn.parse(self.chain.original).name
-        return resumption.execution_name(original, self.arn.text, self.execution.redrive_count, self.attempt)
-
-    @property
-    def resumed_arn(self) -> str:
-        """ARN of the execution that resumes this failure."""
-        return f"{self.machine_arn.replace(':stateMachine:', ':execution:')}:{self.resumed_name}"
+    def resume_input(self) -> str:
+        """Write the input of the resumed execution. Raises NothingToResumeError and InputError (too large)."""
+        failure = self.failure
+        if self.state is None or self.input is None:
+            raise NothingToResumeError(failure.point.why)
+        failure.source.require(self.state)
+        return resumption.resume_input(
+            state=self.state,
+            state_input=self.input,
+            variables=dict.fromkeys(failure.source.variable_names, "null") | dict(self.variables),
+            execution=failure.chain.original,
+            failed=failure.arn.text,
+            attempt=failure.attempt,
+            delay_seconds=self.delay_seconds,
+            original_input=failure.chain.original_input if failure.source.reads_execution_input else None,
+        )
 
 
-def recover(aws: StepFunctions, execution_arn: str, settings: Settings, *, reported_redrives: int = 0) -> Outcome:
-    """Do about one failed execution what policy says; safe to repeat for the same failure.
-
-    reported_redrives: the redriveCount of the failure that was reported.
+def recover(memory: Memory, report: Report, settings: Settings) -> Outcome:
+    """Do about one failed execution what policy says; idempotent for the same failure.
 
     Raises ArnError for an ARN that is no execution's, TransientError when AWS does not show the
     reported failure yet; errors of AWS that may pass (throttling, missing permissions) go through,
     so that the caller tries again or keeps the event.
     """
-    arn = ExecutionArn.parse(execution_arn)
-    if settled := policy.by_arn(arn):
-        return Outcome(Result.SKIPPED, settled.reason, execution_arn)
+    arn = ExecutionArn.parse(report.execution)
     try:
-        tags = aws.tags(arn.machine_arn)
-        allowed = policy.opt_in(_deciding_tags(aws, tags), settings)
-        if allowed.action is Action.SKIP:
-            return Outcome(Result.SKIPPED, allowed.reason, execution_arn)
-        failure = read(aws, arn, tags, reported_redrives=reported_redrives)
+        # Nothing but the tags is read of a machine that has not opted in.
+        decision = policy.by_arn(arn) or _opt_in(memory, arn.machine_arn, settings, report.stopped)
+        if decision.action is Action.SKIP:
+            return _settled(report.execution, Result.SKIPPED, decision)
+        failure = read(memory, report, settings)
+    except NotFoundError as error:
+        if memory.is_recent(report):
+            raise TransientError(f"AWS does not show what has just failed: {error}; try again in a minute") from error
+        return _settled(report.execution, Result.SKIPPED, Decision(Action.SKIP, "not-found", str(error)))
+    except NotFailedError as error:
+        return _settled(report.execution, Result.SKIPPED, Decision(Action.SKIP, "not-failed", str(error)))
     except GotoStateError as error:
-        settled_since = isinstance(error, NotFoundError | NotFailedError)
-        return Outcome(Result.SKIPPED if settled_since else Result.GAVE_UP, str(error), execution_arn)
-    special = policy.by_parent(parent_of(aws, failure)) or policy.by_context(failure.source, failure.chain)
-    decision = policy.by_failure(allowed, failure.point, failure.attempt, settings, special)
-    seen = Outcome(Result.GAVE_UP, decision.reason, execution_arn, failure.point.resume_from, failure.machine_arn)
-    if decision.action in (Action.SKIP, Action.GIVE_UP):
-        return replace(seen, result=Result.SKIPPED if decision.action is Action.SKIP else Result.GAVE_UP, machine=None)
+        return _settled(report.execution, Result.GAVE_UP, Decision(Action.GIVE_UP, "unreadable", str(error)))
+    plan = planned(failure, policy.automatic(failure, decision, settings), settings)
     try:
-        return _carry_out(aws, failure, decision, seen)
+        return carry_out(memory, plan, settings)
     except GotoStateError as error:
-        return replace(seen, reason=str(error))
+        refused = Decision(Action.GIVE_UP, "refused", str(error))
+        return _told(plan, Result.GAVE_UP, refused, settings)
 
 
-def _carry_out(aws: StepFunctions, failure: Failure, decision: policy.Decision, seen: Outcome) -> Outcome:
-    assert failure.point.resume_from is not None
-    assert failure.point.input is not None
+def automatic_decision(memory: Memory, failure: Failure, settings: Settings) -> Decision:
+    """Tell what automation does about a failure; changes nothing."""
+    if decision := policy.by_arn(failure.arn):
+        return decision
+    try:
+        allowed = _opt_in(memory, failure.arn.machine_arn, settings)
+    except NotFoundError as error:
+        return Decision(Action.SKIP, "no-machine", str(error))
+    return policy.automatic(failure, allowed, settings)
+
+
+def planned(failure: Failure, decision: Decision, settings: Settings) -> Plan:
+    """Make the plan that automation has for a failure."""
+    point = failure.point
+    delay = policy.delay_seconds(failure, settings) if decision.action is Action.RESUME else 0
+    return Plan(failure, decision, point.resume_from, point.input, point.variables, delay)
+
+
+def carry_out(memory: Memory, plan: Plan, settings: Settings) -> Outcome:
+    """Do what a plan says and tell its outcome."""
+    decision, failure = plan.decision, plan.failure
+    if decision.action is Action.SKIP:
+        return _told(plan, Result.SKIPPED, decision, settings)
+    if decision.action is Action.GIVE_UP:
+        return _told(plan, Result.GAVE_UP, decision, settings)
+    if plan.state is None:
+        return _told(plan, Result.PREPARED, decision, settings)
     # The input first: one that is too large must leave nothing half prepared.
-    input_text = input_for(failure, failure.point.resume_from, failure.point.input, failure.point.variables)
-    ensured = ensure_machine(aws, failure, failure.point.resume_from)
+    input_text = plan.resume_input()
     if decision.action is Action.PREPARE:
-        bind_true(aws, ensured)
-        return replace(seen, result=Result.PREPARED)
-    started = aws.start(ensured.version_arn, failure.resumed_name, input_text)
-    bind_true(aws, ensured)
+        machines.ensure(memory, failure)
+        if not machines.bind(memory, failure, plan.state):
+            decision = replace(decision, reason=f"{decision.reason}; {_NOT_BOUND}")
+        return replace(_told(plan, Result.PREPARED, decision, settings), machine=failure.machine_arn)
+    started = start(memory, failure, input_text)
+    outcome = _told(plan, Result.RESUMED if started else Result.ALREADY_RESUMED, decision, settings)
+    outcome = replace(outcome, machine=failure.machine_arn, resumed=failure.resumed_arn, attempt=failure.attempt)
+    if started:
+        return replace(outcome, delay_seconds=plan.delay_seconds)
     return replace(
-        seen,
-        result=Result.RESUMED if started else Result.ALREADY_RESUMED,
-        reason=decision.reason
-        if started
-        else "an execution of this name exists, as the same failure was resumed before",
-        resumed=failure.resumed_arn,
-        attempt=failure.attempt,
+        outcome, rule="already-resumed", reason=f"the same failure was resumed before, by {failure.resumed_arn}"
     )
 
 
-def read(
-    aws: StepFunctions,
-    arn: ExecutionArn,
-    tags: Mapping[str, str] | None = None,
-    *,
-    reported_redrives: int | None = None,
-) -> Failure:
+def not_bound(plan: Plan) -> TransientError:
+    """Say that a machine was built, and that `true` does not go to the failed state."""
+    return TransientError(f"{plan.failure.machine_arn} was built, but {_NOT_BOUND}; or try again")
+
+
+def start(memory: Memory, failure: Failure, input_text: str) -> bool:
+    """Start the execution that resumes a failure; False when it was started before.
+
+    Raises ForeignMachineError, and TransientError when the machine vanishes again and again.
+    """
+    for _ in range(2):
+        version = machines.ensure(memory, failure)
+        try:
+            started = memory.aws.start(version, failure.resumed_name, input_text)
+        except NotFoundError:
+            # The version, or the whole machine, was deleted since it was found.
+            memory.is_gone(machines.source_for(failure), version)
+            continue
+        return memory.first_start(failure.resumed_arn) and started
+    raise TransientError(f"{failure.machine_arn} was deleted meanwhile; try again")
+
+
+def read(memory: Memory, report: Report, settings: Settings) -> Failure:
     """Read all that is known of a failed execution; changes nothing.
 
-    tags: of its state machine, where the caller has them already.
-    reported_redrives: the redriveCount of the failure that was reported, if one was. AWS's reads are
-    eventually consistent, so right after the report they may not show it yet.
-    Raises TransientError for that, NotFoundError, NotFailedError, HistoryError and DefinitionError.
+    Raises TransientError when AWS does not show the reported failure yet, NotFoundError, NotFailedError,
+    HistoryError and DefinitionError.
     """
-    execution = aws.execution(arn.text)
-    if reported_redrives is not None and _is_stale(execution, reported_redrives):
-        raise TransientError(f"DescribeExecution does not show the failure of {arn.text} yet; try again in a minute")
-    if execution.status not in FAILED:
-        raise NotFailedError(
-            f"the execution is {execution.status}; only one that has failed, timed out or was aborted can be resumed"
-        )
-    if tags is None:
-        tags = _tags_if_any(aws, arn.machine_arn)
-    ran = aws.machine_of(arn.text)
-    try:
-        point = history.locate(aws.events(arn.text), ran.definition)
-    except NotFailedError as error:
-        raise TransientError(f"the history of {arn.text} does not show its end yet; try again in a minute") from error
-    resumed = ran.definition.is_gotostate
-    chain = resumption.chain_of(arn.text, execution.input, resumed=resumed)
-    return Failure(
-        arn=arn,
-        execution=execution,
-        ran=ran,
-        source=router.remove_gotostate(ran.definition),
-        source_arn=_source_arn(tags, chain) if resumed else arn.machine_arn,
-        tags=tags,
-        chain=chain,
-        point=point,
+    report = _completed(memory, report)
+    failure = _read_alone(memory, report)
+    return replace(
+        failure,
+        parent=_parent_of(memory, failure, str(report.input), settings),
+        earlier=_earlier(memory, failure),
+        original=_original_that_went_on(memory, failure, report.started),
     )
 
 
-def _is_stale(execution: Execution, reported_redrives: int) -> bool:
-    if execution.redrive_count != reported_redrives:
-        return execution.redrive_count < reported_redrives
-    return execution.status == "RUNNING"
-
-
-def parent_of(aws: StepFunctions, failure: Failure) -> Parent | None:
-    """Tell how a nested execution was started; None for one that is not nested.
-
-    The parent's definition tells, as a rule; its history is read only where that has it both ways.
-    """
-    parent_arn = nesting.parent_of(failure.execution.input)
-    if parent_arn is None:
-        return None
+def _read_alone(memory: Memory, report: Report) -> Failure:
+    """Read a failed execution without those that it is related to."""
+    arn = ExecutionArn.parse(report.execution)
+    assert report.input is not None
+    assert report.redrives is not None
+    reported = Reported(report.redrives, report.stopped)
+    ran = memory.machine_that_ran(report)
     try:
-        definition = aws.machine_of(ExecutionArn.parse(parent_arn).text).definition
-        patterns = nesting.patterns_in(definition, failure.source_arn)
-        if len(patterns) == 1:
-            return Parent(parent_arn, patterns.pop())
-        return Parent(parent_arn, nesting.pattern_in(aws.events(parent_arn), failure.chain.original))
-    except GotoStateError:
-        return Parent(parent_arn, Pattern.UNKNOWN)
-    except Exception as error:
-        # The parent may be another team's; its ARN comes from the input.
-        if is_denied(error):
-            return Parent(parent_arn, Pattern.UNKNOWN)
-        raise
+        point = _located(memory, arn, ran.definition, reported)
+    except DefinitionError:
+        # Not the definition that ran after all: the rule by which it was kept did not hold.
+        memory.forget_machine(report)
+        ran = memory.aws.revision_of(arn.text).machine
+        point = _located(memory, arn, ran.definition, reported)
+    tags = _tags_if_any(memory, arn.machine_arn)
+    resumed = ran.definition.is_gotostate
+    chain = resumption.chain_of(arn.text, report.input, resumed=resumed)
+    source_arn = arn.machine_arn
+    if resumed:
+        source_arn = resumption.source_of(tags, arn.machine_arn) or ExecutionArn.parse(chain.original).machine_arn
+    return Failure(arn, ran, memory.source_of(ran.definition), source_arn, tags, chain, point)
 
 
-def newest_of_chain(aws: StepFunctions, failure: Failure) -> Execution:
-    """Follow the resumes of a failure to the newest one; the failed execution itself if there is none."""
-    newest = failure.execution
+def newest_of_chain(memory: Memory, failure: Failure) -> Execution | None:
+    """Follow the resumes of a failure to the newest one; None if it was never resumed."""
+    newest = None
     while True:
         try:
-            newest = aws.execution(failure.resumed_arn)
+            newest = memory.aws.execution(failure.resumed_arn)
         except NotFoundError:
             return newest
         if newest.status not in FAILED:
             return newest
-        failure = read(aws, ExecutionArn.parse(newest.arn))
+        failure = _read_alone(memory, _completed(memory, Report(newest.arn)))
 
 
-def input_for(failure: Failure, state: str, state_input: str, variables: Mapping[str, str]) -> str:
-    """Write the input of the execution that resumes a failure. Raises InputError when it is too large."""
-    unset = dict.fromkeys(failure.source.variable_names, "null")
-    return resumption.resume_input(
-        state=state,
-        state_input=state_input,
-        variables=unset | dict(variables),
-        execution=failure.chain.original,
-        failed=failure.arn.text,
-        attempt=failure.attempt,
-        beside=failure.chain.beside if failure.source.reads_execution_input else None,
+def _completed(memory: Memory, report: Report) -> Report:
+    """Add what the report does not say. Raises TransientError when AWS does not show the failure yet."""
+    if report.input is not None and report.redrives is not None:
+        return report
+    execution = memory.aws.execution(report.execution)
+    redrives = report.redrives or 0
+    redriven_since = execution.redrive_count > redrives and not (
+        execution.redriven and report.stopped and execution.redriven < report.stopped
+    )
+    is_behind = execution.redrive_count < redrives or (execution.status == "RUNNING" and not redriven_since)
+    if report.is_event and is_behind:
+        raise TransientError(f"DescribeExecution does not show the failure of {report.execution} yet; try again")
+    if execution.status not in FAILED:
+        raise NotFailedError(
+            f"the execution is {execution.status}; only one that has failed, timed out or was aborted can be resumed"
+        )
+    return replace(
+        report,
+        input=execution.input,
+        redrives=execution.redrive_count,
+        started=execution.started,
+        stopped=report.stopped or execution.stopped,
+        version=execution.version,
+        on_plain_arn=execution.on_plain_arn,
     )
 
 
-@dataclass(frozen=True)
-class Ensured:
-    """A GoToState machine that is there: a version that serves, and what is still to be bound, if anything."""
-
-    version_arn: str
-    to_bind: Machine | None = None
-
-
-def ensure_machine(aws: StepFunctions, failure: Failure, target: str) -> Ensured:
-    """Make sure that the GoToState machine of a failure exists, with a version that serves it.
-
-    A version is started and never the plain ARN: right after an update that may still run the old
-    definition, and another failure may update the machine between our look and our start.
-
-    Raises ForeignMachineError when the name belongs to a machine that was not built from this source,
-    TransientError when others change the machine all the time.
-    """
-    arn = failure.machine_arn
-    wanted = Machine(arn, router.add_gotostate(failure.source, target), failure.ran.configuration)
-    for turn in range(_TRIES):
-        existing = aws.machine(arn)
-        if existing is None:
-            version = aws.create(arn.rpartition(":")[2], wanted, _tags_for(failure))
-        else:
-            _refuse_foreign(aws, failure)
-            version = _serving_version(aws, failure, existing) or aws.update(wanted, publish=True)
-        if version:
-            goes_elsewhere = (
-                existing is not None
-                and _serves(existing, failure)
-                and existing.definition.route != wanted.definition.route
-            )
-            return Ensured(version, wanted if goes_elsewhere else None)
-        time.sleep(_PAUSE_SECONDS * random.uniform(1, 2) * turn)  # noqa: S311  no secret, only out of step
-    raise TransientError(f"{arn} was changed by others {_TRIES} times meanwhile; try again")
-
-
-def bind_true(aws: StepFunctions, ensured: Ensured) -> None:
-    """Bind the input {"resuming": true} to the newest failure's state.
-
-    For people at a console alone: automation names the state. So it comes after the start, it is
-    tried once, and a failure of it harms nobody. It publishes nothing, as a machine may have 1,000
-    versions.
-    """
-    if ensured.to_bind and not aws.bind(ensured.to_bind):
-        _log.warning("the input {'resuming': true} still goes to an earlier state")
-
-
-def _serving_version(aws: StepFunctions, failure: Failure, existing: Machine) -> str | None:
-    """Find a published version that was built from the failure's own source definition."""
-    for version_arn in aws.version_arns(existing.arn, _VERSIONS_READ):
-        version = aws.machine(version_arn)
-        if version and _serves(version, failure):
-            return version_arn
-    return None
-
-
-def _serves(machine: Machine, failure: Failure) -> bool:
-    same_configuration = machine.configuration == failure.ran.configuration
-    return same_configuration and router.same_source(machine.definition, failure.source)
-
-
-def _refuse_foreign(aws: StepFunctions, failure: Failure) -> None:
-    arn = failure.machine_arn
-    tag = failure.tags.get(SOURCE_TAG) if failure.is_resumed else aws.tags(arn).get(SOURCE_TAG)
-    ours = tag is not None if failure.is_resumed else tag == resumption.source_tag(failure.source_arn)
-    if not ours:
-        raise ForeignMachineError(
-            f"{arn} exists and was not built from {failure.source_arn} (its tag {SOURCE_TAG} says {tag}); "
-            "rename or delete it, or resume by hand with the native redrive"
-        )
-
-
-def _tags_for(failure: Failure) -> dict[str, str]:
-    # The prefix aws: is AWS's own, and a resource may have 50 tags.
-    copied = [(key, value) for key, value in failure.tags.items() if not key.startswith("aws:")]
-    return {**dict(copied[:49]), SOURCE_TAG: resumption.source_tag(failure.source_arn)}
-
-
-def _deciding_tags(aws: StepFunctions, tags: Mapping[str, str]) -> Mapping[str, str]:
-    """Return the tags that decide: the source's, as people change those; a copy if it was deleted since."""
-    source_arn = resumption.source_of_tag(tags[SOURCE_TAG]) if SOURCE_TAG in tags else None
-    if source_arn is None:
-        return tags
-    return _tags_if_any(aws, source_arn, tags)
-
-
-def _tags_if_any(aws: StepFunctions, machine_arn: str, otherwise: Mapping[str, str] | None = None) -> Mapping[str, str]:
+def _located(memory: Memory, arn: ExecutionArn, definition: Definition, reported: Reported) -> FailurePoint:
     try:
-        return aws.tags(machine_arn)
+        return history.locate(memory.aws.events(arn.text), definition, reported=reported)
+    except StillRunningError as error:
+        raise TransientError(f"the history of {arn.text} does not show its end yet; try again in a minute") from error
+
+
+def _opt_in(memory: Memory, machine_arn: str, settings: Settings, failed_at: float | None = None) -> Decision:
+    """Decide by the machine's tags; of a GoToState machine the source's count, as people change those."""
+    # A GoToState machine whose source has no tag has none itself, and is still its source's.
+    is_built = machine_arn.endswith(resumption.SUFFIX)
+    tags = memory.tags(machine_arn, failed_at=None if is_built else failed_at)
+    own = policy.opt_in(tags, settings)
+    source_arn = resumption.source_of(tags, machine_arn)
+    if source_arn is None or own.rule == "off":
+        return own
+    try:
+        return policy.opt_in(memory.tags(source_arn), settings)
     except NotFoundError:
-        return otherwise or {}
+        # A source that was deleted can say nothing any more: the copy of its tag does.
+        return own
 
 
-def _source_arn(tags: Mapping[str, str], chain: Chain) -> str:
-    if source_arn := resumption.source_of_tag(tags.get(SOURCE_TAG, "sha256:")):
-        return source_arn
-    return ExecutionArn.parse(chain.original).machine_arn
+def _tags_if_any(memory: Memory, machine_arn: str) -> Mapping[str, str]:
+    try:
+        return memory.tags(machine_arn)
+    except NotFoundError:
+        return {}
+
+
+def _parent_of(memory: Memory, failure: Failure, execution_input: str, settings: Settings) -> Parent | None:
+    """Tell how a nested execution was started; None for one that is not nested.
+
+    The parent's definition tells, as a rule; its history is read only if the definition is ambiguous.
+    """
+    parent_arn = nesting.parent_of(execution_input)
+    if parent_arn is None:
+        return None
+    if nesting.is_express(parent_arn):
+        return Parent(parent_arn, Pattern.FIRE_AND_FORGET)
+    try:
+        arn = ExecutionArn.parse(parent_arn)
+        definition = memory.aws.revision_of(parent_arn).machine.definition
+        patterns = nesting.patterns_in(definition, failure.source_arn)
+        if len(patterns) == 1:
+            pattern = patterns.pop()
+        else:
+            pattern = nesting.pattern_in(memory.aws.events(parent_arn), failure.chain.original)
+        recovers = pattern is Pattern.SYNC and _opt_in(memory, arn.machine_arn, settings).action is not Action.SKIP
+        return Parent(parent_arn, pattern, recovers)
+    except GotoStateError:
+        return Parent(parent_arn, Pattern.UNKNOWN)
+    except Exception as error:
+        # The parent may be another team's; its ARN comes from the input.
+        if is_denied(error) or error_code(error) == "ValidationException":
+            return Parent(parent_arn, Pattern.UNKNOWN)
+        raise
+
+
+def _earlier(memory: Memory, failure: Failure) -> tuple[EarlierResume, ...]:
+    """Find out how the resumes went that earlier ends of a redriven execution had."""
+    found = []
+    for ending_id in failure.point.ending.earlier:
+        ending = replace(failure.point.ending, id=ending_id, earlier=())
+        earlier = replace(failure, point=replace(failure.point, ending=ending))
+        if newest := newest_of_chain(memory, earlier):
+            chain = resumption.chain_of(newest.arn, newest.input, resumed=True)
+            found.append(EarlierResume(newest.arn, newest.status, chain.attempt))
+    return tuple(found)
+
+
+def _original_that_went_on(memory: Memory, failure: Failure, started: float | None) -> str | None:
+    """Tell the status of the original execution if it was redriven after this resume of it had begun."""
+    if not failure.chain.attempt:
+        return None
+    try:
+        original = memory.aws.execution(failure.chain.original)
+    except NotFoundError:
+        return None
+    redriven_since = original.redriven and started and original.redriven > started
+    return original.status if original.status not in FAILED or redriven_since else None
+
+
+def _told(plan: Plan, result: Result, decision: Decision, settings: Settings) -> Outcome:
+    outcome = _settled(plan.failure.arn.text, result, decision)
+    return replace(outcome, state=plan.state, max_attempts=settings.max_attempts)
+
+
+def _settled(execution: str, result: Result, decision: Decision) -> Outcome:
+    return Outcome(result, decision.rule, decision.reason, execution, next=_next(execution, result, decision))
+
+
+def _next(execution: str, result: Result, decision: Decision) -> str | None:
+    look, resume = f"gotostate plan {execution}", f"gotostate resume {execution}"
+    if decision.next:
+        return decision.next
+    if result is Result.PREPARED:
+        return look if decision.rule == "finished" else f"{look}; {resume}"
+    if result is Result.GAVE_UP:
+        return resume if decision.rule == "max-attempts" else look
+    if decision.rule in ("not-opted-in", "aborted"):
+        return resume
+    return None

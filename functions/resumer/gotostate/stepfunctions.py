@@ -1,26 +1,37 @@
-"""The calls to AWS Step Functions: the only file that talks to AWS."""
+"""The calls to AWS Step Functions: the only file that talks to it."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from gotostate.definition import Definition
+from gotostate.definition import Definition, Machine
 from gotostate.errors import NotFoundError
-from gotostate.history import HistoryEvent
+from gotostate.events import HistoryEvent, seconds
+from gotostate.pace import Pace, error_code
+from gotostate.resumption import OPT_IN_TAG
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
-# The most that GetExecutionHistory gives in one page
+# The first page is small, as the failure is mostly near the end and each event may hold 250 KB. The most that
+# GetExecutionHistory gives in one page is 1,000
 # (https://docs.aws.amazon.com/step-functions/latest/apireference/API_GetExecutionHistory.html).
-PAGE_SIZE = 1_000
+PAGE_SIZES = (50, 200, 1_000)
+# A page of more bytes than this is not followed by a larger one.
+LARGE_PAGE_BYTES = 4_000_000
+
+# Well under the function's timeout, so that a call that hangs does not take the whole batch with it.
+CONNECT_SECONDS, READ_SECONDS = 3, 10
 
 _NOT_FOUND = ("ExecutionDoesNotExist", "StateMachineDoesNotExist", "ResourceNotFound", "InvalidArn")
 # Somebody else was faster: what exists now has to be read again.
-_OVERTAKEN = ("StateMachineAlreadyExists", "ConflictException")
+_OVERTAKEN = ("StateMachineAlreadyExists", "ConflictException", "StateMachineDeleting")
+_DENIED = ("AccessDeniedException", "AccessDenied", "KmsAccessDeniedException", "KmsInvalidStateException")
 
-# UpdateStateMachine leaves as it is what it is not told, so what a source has switched off is said.
+# UpdateStateMachine keeps the settings that are left out, so what a source has switched off is sent explicitly.
 _ALL_OFF: dict[str, Any] = {
     "loggingConfiguration": {"level": "OFF", "includeExecutionData": False, "destinations": []},
     "tracingConfiguration": {"enabled": False},
@@ -33,6 +44,9 @@ class Execution:
     """What DescribeExecution says of an execution.
 
     input, output: JSON texts; output is None unless it succeeded. redrive_count: 0 if never redriven.
+    started, stopped: seconds since the epoch. version: ARN of the version that was started, if one was.
+    on_plain_arn: whether it was started without a version or alias.
+    redriven: when it was redriven last, in seconds since the epoch.
     """
 
     arn: str
@@ -40,48 +54,88 @@ class Execution:
     input: str
     output: str | None
     redrive_count: int
+    error: str | None = None
+    cause: str | None = None
+    started: float | None = None
+    stopped: float | None = None
+    version: str | None = None
+    on_plain_arn: bool = False
+    redriven: float | None = None
 
 
 @dataclass(frozen=True)
-class Machine:
-    """A state machine or a version of it, or the one that an execution ran with.
+class Revision:
+    """A state machine as it is now, or as an execution ran it.
 
-    configuration: role, logging, tracing and encryption, as CreateStateMachine takes them.
+    id: AWS's revisionId; None for a machine that was never updated.
+    updated: when the revision was made, in seconds since the epoch; None where AWS does not say.
+    description: of a version, where it has one.
     """
 
-    arn: str
-    definition: Definition
-    configuration: Mapping[str, Any] = field(hash=False)
+    machine: Machine
+    id: str | None
+    updated: float | None
+    description: str | None = None
+
+    @property
+    def is_ours(self) -> bool:
+        """Tell whether this is a version that we published, with this very definition."""
+        return self.description == _description(self.machine)
 
 
 class StepFunctions:
     """A Step Functions client that speaks in this project's types; made once, connects when first used."""
 
-    def __init__(self, region: str | None = None) -> None:
+    def __init__(self, region: str | None = None, pace: Pace | None = None) -> None:
         self._region = region
+        self.pace = pace or Pace()
 
     @cached_property
     def client(self) -> "SFNClient":
-        """The boto3 client; it retries what AWS throttles."""
-        return self._connect(attempts=8)
+        """The boto3 client. It does not retry: Pace does, with the time that is left in view."""
+        client: SFNClient = self._connect("stepfunctions")
+        return client
 
-    @cached_property
-    def _impatient_client(self) -> "SFNClient":
-        return self._connect(attempts=1)
-
-    def _connect(self, attempts: int) -> "SFNClient":
+    def _connect(self, service: Any) -> Any:
         # Here and not above: boto3 takes a third of a second to import, which `plan --history` need not wait for.
         import boto3
         from botocore.config import Config
 
-        retries = Config(retries={"mode": "standard", "total_max_attempts": attempts})
-        return boto3.client("stepfunctions", region_name=self._region, config=retries)
+        config = Config(
+            retries={"mode": "standard", "total_max_attempts": 1},
+            connect_timeout=CONNECT_SECONDS,
+            read_timeout=READ_SECONDS,
+            max_pool_connections=4,
+        )
+        return boto3.client(service, region_name=self._region, config=config)
+
+    def _call(self, operation: str, **arguments: Any) -> dict[str, Any]:
+        call: Callable[..., dict[str, Any]] = getattr(self.client, operation)
+        return self.pace.call(operation, lambda: call(**arguments))
 
     def tags(self, machine_arn: str) -> dict[str, str]:
         """Return the tags of a state machine. Raises NotFoundError when it does not exist (any more)."""
         with _not_found(f"the state machine {machine_arn} does not exist (any more)"):
-            response = self.client.list_tags_for_resource(resourceArn=machine_arn)
+            response = self._call("list_tags_for_resource", resourceArn=machine_arn)
         return {tag["key"]: tag["value"] for tag in response.get("tags", [])}
+
+    def tags_of_opted_in(self) -> dict[str, dict[str, str]]:
+        """Return the tags of all state machines that have the tag 'gotostate', by ARN.
+
+        The Resource Groups Tagging API answers for a hundred machines in one call, and Step Functions for one machine
+        a second. Its index may be behind by moments, so a machine that is not in it may have opted in.
+        """
+        found: dict[str, dict[str, str]] = {}
+        for page in self._tagging.get_paginator("get_resources").paginate(
+            ResourceTypeFilters=["states:stateMachine"], TagFilters=[{"Key": OPT_IN_TAG}], ResourcesPerPage=100
+        ):
+            for resource in page["ResourceTagMappingList"]:
+                found[resource["ResourceARN"]] = {tag["Key"]: tag["Value"] for tag in resource["Tags"]}
+        return found
+
+    @cached_property
+    def _tagging(self) -> Any:
+        return self._connect("resourcegroupstaggingapi")
 
     def execution(self, execution_arn: str) -> Execution:
         """Describe an execution. Raises NotFoundError."""
@@ -89,100 +143,143 @@ class StepFunctions:
             f"the execution {execution_arn} does not exist; check account, region and name "
             "(Step Functions keeps closed executions for 90 days)"
         ):
-            response = self.client.describe_execution(executionArn=execution_arn)
+            response = self._call("describe_execution", executionArn=execution_arn)
+        version, alias = response.get("stateMachineVersionArn"), response.get("stateMachineAliasArn")
         return Execution(
             execution_arn,
             response["status"],
             response.get("input", "{}"),
             response.get("output"),
             int(response.get("redriveCount", 0)),
+            response.get("error"),
+            response.get("cause"),
+            seconds(response.get("startDate")),
+            seconds(response.get("stopDate")),
+            version,
+            not version and not alias,
+            seconds(response.get("redriveDate")),
         )
 
-    def machine_of(self, execution_arn: str) -> Machine:
-        """Return the state machine as it was when the execution ran. Raises NotFoundError."""
+    def revision_of(self, execution_arn: str) -> Revision:
+        """Return the state machine as the execution ran it. Raises NotFoundError."""
         with _not_found(f"the execution {execution_arn} does not exist"):
-            response = self.client.describe_state_machine_for_execution(executionArn=execution_arn)
-        return _machine(response["stateMachineArn"], response)
+            response = self._call("describe_state_machine_for_execution", executionArn=execution_arn)
+        machine = _machine(response["stateMachineArn"], response)
+        return Revision(machine, response.get("revisionId"), seconds(response.get("updateDate")))
 
     def events(self, execution_arn: str) -> Iterator[HistoryEvent]:
         """Yield the history's events, newest first; a page is fetched when its first event is asked for."""
         token: dict[str, str] = {}
+        sizes = list(PAGE_SIZES)
         while True:
             with _not_found(f"the execution {execution_arn} does not exist"):
-                page = self.client.get_execution_history(
+                page = self._call(
+                    "get_execution_history",
                     executionArn=execution_arn,
-                    maxResults=PAGE_SIZE,
+                    maxResults=sizes[0],
                     reverseOrder=True,
                     includeExecutionData=True,
                     **token,
                 )
-            yield from page["events"]
+            events, next_token = page["events"], page.get("nextToken")
+            if len(sizes) > 1 and _bytes_of(page) < LARGE_PAGE_BYTES:
+                del sizes[0]
+            del page
+            # From its end, so that an event's memory is free once it was looked at.
+            events.reverse()
+            while events:
+                yield events.pop()
+            if not next_token:
+                return
+            token = {"nextToken": next_token}
+
+    def current(self, machine_arn: str) -> Revision | None:
+        """Describe a state machine or a version of it; None when it does not exist."""
+        try:
+            with _not_found(machine_arn):
+                response = self._call("describe_state_machine", stateMachineArn=machine_arn)
+        except NotFoundError:
+            return None
+        revision_id = response.get("revisionId")
+        updated = None if revision_id else seconds(response.get("creationDate"))
+        return Revision(_machine(machine_arn, response), revision_id, updated, response.get("description"))
+
+    def machine(self, arn: str) -> Machine | None:
+        """Describe a state machine or a version of it; None when it does not exist."""
+        revision = self.current(arn)
+        return revision.machine if revision else None
+
+    def version_arns(self, machine_arn: str) -> Iterator[str]:
+        """Yield the ARNs of a state machine's versions, newest first, page by page. Raises NotFoundError."""
+        token: dict[str, str] = {}
+        while True:
+            with _not_found(f"the state machine {machine_arn} does not exist (any more)"):
+                page = self._call("list_state_machine_versions", stateMachineArn=machine_arn, maxResults=1_000, **token)
+            yield from (version["stateMachineVersionArn"] for version in page["stateMachineVersions"])
             if not page.get("nextToken"):
                 return
             token = {"nextToken": page["nextToken"]}
 
-    def machine(self, arn: str) -> Machine | None:
-        """Describe a state machine or a version of it; None when it does not exist."""
-        try:
-            with _not_found(arn):
-                response = self.client.describe_state_machine(stateMachineArn=arn)
-        except NotFoundError:
-            return None
-        return _machine(arn, response)
+    def is_running(self, version_arn: str) -> bool:
+        """Tell whether any execution of a version runs."""
+        page = self._call("list_executions", stateMachineArn=version_arn, statusFilter="RUNNING", maxResults=1)
+        return bool(page["executions"])
 
-    def version_arns(self, machine_arn: str, most: int) -> list[str]:
-        """Return the ARNs of the newest versions of a state machine, newest first."""
-        response = self.client.list_state_machine_versions(stateMachineArn=machine_arn, maxResults=most)
-        return [version["stateMachineVersionArn"] for version in response["stateMachineVersions"]]
+    def delete_version(self, version_arn: str) -> None:
+        """Delete a version; executions of it that run go on."""
+        self._call("delete_state_machine_version", stateMachineVersionArn=version_arn)
 
-    def create(self, name: str, machine: Machine, tags: Mapping[str, str]) -> str | None:
+    def create(self, machine: Machine, tags: Mapping[str, str]) -> str | None:
         """Create a state machine and publish it; return the version's ARN, or None when the name is taken."""
         try:
-            response = self.client.create_state_machine(
-                name=name,
+            response = self._call(
+                "create_state_machine",
+                name=machine.arn.rpartition(":")[2],
                 definition=machine.definition.text,
                 type="STANDARD",
                 publish=True,
+                versionDescription=_description(machine),
                 tags=[{"key": key, "value": value} for key, value in tags.items()],
                 **machine.configuration,
             )
-        except self.client.exceptions.ClientError as error:
-            if _code(error) in _OVERTAKEN:
+        except Exception as error:
+            if error_code(error) in _OVERTAKEN:
                 return None
             raise
-        return response.get("stateMachineVersionArn", response["stateMachineArn"])
+        return str(response.get("stateMachineVersionArn", response["stateMachineArn"]))
 
     def update(self, machine: Machine, *, publish: bool) -> str | None:
         """Update a state machine; return the ARN of the version if published, None if somebody overtook us."""
+        described = {"publish": True, "versionDescription": _description(machine)} if publish else {}
         try:
-            response = self.client.update_state_machine(
+            response = self._call(
+                "update_state_machine",
                 stateMachineArn=machine.arn,
                 definition=machine.definition.text,
-                publish=publish,
+                **described,
                 **{**_ALL_OFF, **machine.configuration},
             )
-        except self.client.exceptions.ClientError as error:
-            if _code(error) in _OVERTAKEN:
+        except Exception as error:
+            if error_code(error) in (*_OVERTAKEN, "StateMachineDoesNotExist"):
                 return None
             raise
-        return response.get("stateMachineVersionArn", machine.arn)
-
-    def bind(self, machine: Machine) -> bool:
-        """Update a state machine's definition without publishing it; tried once, False when AWS refuses."""
-        client = self._impatient_client
-        try:
-            client.update_state_machine(stateMachineArn=machine.arn, definition=machine.definition.text)
-        except client.exceptions.ClientError:
-            return False
-        return True
+        return str(response.get("stateMachineVersionArn", machine.arn))
 
     def start(self, machine_arn: str, name: str, input_text: str) -> bool:
-        """Start an execution; False when one of this name was started before."""
+        """Start an execution; False when one of this name was started before.
+
+        StartExecution with the name and input of an execution that runs succeeds; that the execution is an older
+        one is seen by its startDate. Raises NotFoundError when the machine or version does not exist.
+        """
+        began = self.pace.now()
         try:
-            self.client.start_execution(stateMachineArn=machine_arn, name=name, input=input_text)
-        except self.client.exceptions.ExecutionAlreadyExists:
-            return False
-        return True
+            with _not_found(f"{machine_arn} does not exist (any more)"):
+                response = self._call("start_execution", stateMachineArn=machine_arn, name=name, input=input_text)
+        except Exception as error:
+            if error_code(error) == "ExecutionAlreadyExists":
+                return False
+            raise
+        return not _is_older(response, self.pace.now() - began)
 
 
 class _not_found:  # noqa: N801  reads as the statement that it is
@@ -195,18 +292,41 @@ class _not_found:  # noqa: N801  reads as the statement that it is
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if error is not None and _code(error) in _NOT_FOUND:
+        if error is not None and error_code(error) in _NOT_FOUND:
             raise NotFoundError(self._message) from error
 
 
 def is_denied(error: BaseException) -> bool:
-    """Tell whether AWS refused a call for want of a permission."""
-    return _code(error) in ("AccessDeniedException", "AccessDenied")
+    """Tell whether AWS refused a call for want of a permission, on a machine or on its key."""
+    return error_code(error) in _DENIED
 
 
-def _code(error: BaseException) -> str:
-    response = getattr(error, "response", None) or {}
-    return str(response.get("Error", {}).get("Code", ""))
+def _is_older(response: Mapping[str, Any], call_seconds: float) -> bool:
+    """Tell whether an execution was started before the call that answered, by AWS's own clock."""
+    date = response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
+    started = seconds(response.get("startDate"))
+    if not date or started is None:
+        return False
+    try:
+        answered = parsedate_to_datetime(date).timestamp()
+    except ValueError:
+        return False
+    # The header gives whole seconds, rounded down.
+    return started < answered - call_seconds - 1
+
+
+def _bytes_of(page: Mapping[str, Any]) -> int:
+    length = page.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("content-length", "0")
+    return int(length) if str(length).isdecimal() else 0
+
+
+def _description(machine: Machine) -> str:
+    """Describe a version by its definition.
+
+    CreateStateMachine with the definition of a machine that exists answers with its first version, whatever
+    definition that has, unless the description differs (measured on AWS).
+    """
+    return "sfn-resume " + hashlib.sha256(machine.definition.text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _machine(arn: str, response: Mapping[str, Any]) -> Machine:

@@ -1,0 +1,37 @@
+"""The account of a failed execution, as the command uses it."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from gotostate import recovery
+from gotostate.failure import Failure
+from gotostate.memory import Memory
+from gotostate.policy import Settings
+from gotostate.report import Report
+from gotostate.resumption import ExecutionArn
+from gotostate.stepfunctions import StepFunctions
+
+
+@dataclass(frozen=True)
+class Account:
+    """A failed execution and the account that it is in."""
+
+    arn: ExecutionArn
+    memory: Memory
+
+    @classmethod
+    def of(cls, execution_arn: str) -> "Account":
+        """Connect to the account and region of an execution. Raises ArnError."""
+        arn = ExecutionArn.parse(execution_arn)
+        # The region of the ARN, so that the command is right whatever the shell's default region is.
+        return cls(arn, Memory(StepFunctions(arn.region)))
+
+    @property
+    def settings(self) -> Settings:
+        """The parameters of a stack with its defaults: a person does not wait, and decides on the attempts."""
+        return Settings()
+
+    @cached_property
+    def failure(self) -> Failure:
+        """All that is known of the failure."""
+        return recovery.read(self.memory, Report(self.arn.text), self.settings)

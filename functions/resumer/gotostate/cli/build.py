@@ -1,0 +1,67 @@
+"""gotostate build: create the GoToState machine of a failure, or print its definition."""
+
+import argparse
+from typing import Any
+
+from gotostate import jsontext, machines, recovery, router
+from gotostate.cli.account import Account
+from gotostate.cli.files import read_text
+from gotostate.cli.plan import check_forms
+from gotostate.cli.terminal import Exit, printable
+from gotostate.definition import Definition
+from gotostate.errors import DefinitionError
+from gotostate.policy import Action, Decision
+from gotostate.recovery import Plan
+
+_BY_HAND = Decision(Action.PREPARE, "by-hand", "built by hand")
+
+
+def add_to(commands: Any) -> None:
+    """Add the verb to the command line."""
+    parser = commands.add_parser("build", help="create the GoToState machine, or print its definition")
+    parser.add_argument("arn", nargs="?", metavar="ARN", help="the failed execution")
+    parser.add_argument("--definition", metavar="FILE", help="an ASL file: print its GoToState definition; no AWS")
+    parser.add_argument("--state", metavar="S", help='the state that the input {"resuming": true} goes to')
+    parser.set_defaults(run=_run, check=_check, parser=parser)
+
+
+def _check(options: argparse.Namespace) -> str | None:
+    return check_forms(options.arn, options.definition, options.state, "--definition FILE and --state S")
+
+
+def _run(options: argparse.Namespace) -> Exit:
+    if options.definition:
+        source = Definition.parse(read_text(options.definition, DefinitionError))
+        print(_lines(router.add_gotostate(source, options.state)))
+        return Exit.DONE
+    print(_built(Account.of(options.arn)).failure.machine_arn)
+    return Exit.DONE
+
+
+def show_built(account: Account) -> Exit:
+    """Build the machine and print all that is needed to start it."""
+    plan = _built(account)
+    print(f"GoToState machine  {plan.failure.machine_arn}")
+    print(f"Failed state       {printable(str(plan.state))}")
+    print(f"Input              {printable(jsontext.on_one_line(str(plan.input)))}")
+    print(f"Start it with      gotostate resume {plan.failure.arn.text}")
+    return Exit.DONE
+
+
+def _built(account: Account) -> Plan:
+    plan = recovery.planned(account.failure, _BY_HAND, account.settings)
+    # An input that is too large must leave nothing half built.
+    plan.resume_input()
+    assert plan.state is not None
+    machines.ensure(account.memory, plan.failure)
+    if not machines.bind(account.memory, plan.failure, plan.state):
+        raise recovery.not_bound(plan)
+    return plan
+
+
+def _lines(definition: Definition) -> str:
+    """Write a definition with a line for each state, the states as they were written."""
+    parts = jsontext.members(definition.text)
+    states = [f"    {jsontext.write(name)}: {text}" for name, text in jsontext.members(parts.pop("States")).items()]
+    lines = [f"  {jsontext.write(name)}: {text}" for name, text in parts.items()]
+    return "{\n" + ",\n".join([*lines, '  "States": {\n' + ",\n".join(states) + "\n  }"]) + "\n}"

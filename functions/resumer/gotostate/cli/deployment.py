@@ -1,0 +1,58 @@
+"""The deployed stack, as hold, release and status name it and show it."""
+
+import argparse
+import shlex
+
+from gotostate.cli.terminal import show
+from gotostate.stack import Hold, Resumer, Stack, State
+
+# The name in samconfig.toml.
+_STACK = "sfn-resume"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say which stack is meant, and where it is."""
+    parser.add_argument("--stack", metavar="NAME", default=_STACK, help=f"the deployed stack; default {_STACK}")
+    parser.add_argument("--region", metavar="R", help="its AWS region; default as in the AWS CLI")
+    parser.add_argument("--profile", metavar="P", help="the AWS profile to use; default as in the AWS CLI")
+
+
+def check_options(options: argparse.Namespace) -> str | None:
+    """Say what is wrong with the options, if anything is."""
+    return None if options.stack else "--stack needs the name of a stack"
+
+
+def stack_of(options: argparse.Namespace) -> Stack:
+    """Return the stack that the options name; it is not looked at yet."""
+    return Stack(options.stack, options.region, options.profile)
+
+
+def command(verb: str, options: argparse.Namespace) -> str:
+    """Return what to type to use another verb on the same stack."""
+    return f"gotostate {verb} --stack {shlex.quote(options.stack)}{place(options)}"
+
+
+def place(options: argparse.Namespace) -> str:
+    """Return the options by which gotostate and the AWS CLI find the stack's region and account."""
+    given = (("--region", options.region), ("--profile", options.profile))
+    return "".join(f" {name} {shlex.quote(value)}" for name, value in given if value)
+
+
+def show_state(stack: Stack, state: State) -> None:
+    """Print which stack it is and how its Resumer stands."""
+    show("Stack", stack.name)
+    show("Resumer", _told(state))
+
+
+def held(hold: Hold) -> str:
+    """Tell since when, by whom and why the Resumer is held."""
+    return f"held since {hold.since} by {hold.by}" + (f" because {hold.because}" if hold.because else "")
+
+
+def _told(state: State) -> str:
+    if state.resumer is Resumer.RUNNING:
+        left = f" (not {held(state.hold)}: somebody enabled it without a release)" if state.hold else ""
+        return f"running{left}"
+    if state.resumer is Resumer.CHANGING:
+        return f"changing: {state.mapping}" + (f" ({held(state.hold)})" if state.hold else "")
+    return held(state.hold) if state.hold else "disabled by somebody without a hold: nothing is resumed"

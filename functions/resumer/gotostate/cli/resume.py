@@ -1,0 +1,150 @@
+"""gotostate resume: build the GoToState machine and start it at the failed state."""
+
+import argparse
+import time
+from dataclasses import replace
+from typing import Any
+
+from gotostate import history, jsontext, policy, recovery, resumption, router
+from gotostate.cli.account import Account
+from gotostate.cli.files import read_text
+from gotostate.cli.plan import short_cause, show_remarks
+from gotostate.cli.terminal import Exit, show
+from gotostate.definition import Definition, Machine
+from gotostate.errors import (
+    DefinitionError,
+    GotoStateError,
+    InputError,
+    NeedsForceError,
+    NotFoundError,
+    NothingToResumeError,
+)
+from gotostate.failure import Failure
+from gotostate.history import FailurePoint
+from gotostate.policy import Action, Decision
+from gotostate.recovery import Plan
+from gotostate.stepfunctions import Execution, StepFunctions
+
+_CURRENT = "current"
+_POLL_SECONDS = 1.0
+# Reads are eventually consistent: right after the start AWS may not know the execution yet.
+_BEHIND_SECONDS = 30.0
+_BY_HAND = Decision(Action.RESUME, "by-hand", "resumed by hand")
+
+
+def add_to(commands: Any) -> None:
+    """Add the verb to the command line."""
+    parser = commands.add_parser("resume", help="build the GoToState machine and start it at the failed state")
+    parser.add_argument("arn", metavar="ARN", help="the failed execution")
+    parser.add_argument("--input", metavar="JSON|@FILE", help="the state's input, in place of the recorded one")
+    parser.add_argument("--from-state", metavar="S", help="the state to enter, in place of the one it ended in")
+    parser.add_argument(
+        "--definition",
+        metavar="current|FILE",
+        help="a mended definition, in place of the one that the execution ran with",
+    )
+    parser.add_argument("--force", action="store_true", help="resume although a parent execution waits for this one")
+    parser.add_argument(
+        "--wait", action="store_true", help="wait for the end of the resumed execution and print its output"
+    )
+    parser.set_defaults(run=_run, check=_check, parser=parser)
+
+
+def _check(options: argparse.Namespace) -> str | None:
+    for name in ("input", "from_state", "definition"):
+        if getattr(options, name) == "":
+            return f"--{name.replace('_', '-')} is empty; give a value or leave it out"
+    return None
+
+
+def _run(options: argparse.Namespace) -> Exit:
+    given = _input_option(options.input)
+    account = Account.of(options.arn)
+    failure, memory = account.failure, account.memory
+    remarks = policy.remarks(failure, account.settings)
+    for remark in remarks:
+        if remark.needs_force and not options.force:
+            raise NeedsForceError(f"{remark.reason}: {remark.next}; to resume this one all the same add --force")
+    if options.definition:
+        failure = _mended(memory.aws, failure, options.definition)
+    point = _chosen_point(memory.aws, failure, options.from_state, given)
+    plan = Plan(failure, _BY_HAND, point.resume_from, point.input, point.variables)
+    # Before anything is built or started.
+    input_text = plan.resume_input()
+    if newest := recovery.newest_of_chain(memory, failure):
+        raise _resumed_already(newest)
+    show_remarks(remarks)
+    if not recovery.start(memory, failure, input_text):
+        raise _resumed_already(recovery.newest_of_chain(memory, failure) or memory.aws.execution(failure.resumed_arn))
+    show("Resumed", failure.resumed_arn)
+    show("From state", str(plan.state))
+    show("Input", jsontext.on_one_line(str(plan.input)))
+    return _wait(memory.aws, failure.resumed_arn) if options.wait else Exit.DONE
+
+
+def _resumed_already(newest: Execution) -> GotoStateError:
+    advice = f"to go on from there: gotostate resume {newest.arn}" if newest.status in recovery.FAILED else "leave it"
+    return GotoStateError(
+        f"this failure was resumed already, nothing was started; "
+        f"the newest execution of its chain is {newest.arn} ({newest.status}): {advice}"
+    )
+
+
+def _chosen_point(aws: StepFunctions, failure: Failure, state: str | None, given: str | None) -> FailurePoint:
+    """Return the state to enter, its input and its variables, by what the user asked for."""
+    point = failure.point
+    if state:
+        failure.source.require(state)
+        visit = history.last_visit(aws.events(failure.arn.text), failure.ran.definition, state)
+        if visit is None and given is None:
+            raise InputError(
+                f"the execution never entered {state!r}, so there is no input of it on record; give --input"
+            )
+        if visit is None:
+            variables = history.last_variables(aws.events(failure.arn.text), failure.ran.definition)
+            visit = replace(point, resume_from=state, variables=variables)
+        point = visit
+    if point.resume_from is None:
+        raise NothingToResumeError(f"{point.why}; to enter a state of your choice: --from-state S --input JSON")
+    return replace(point, input=given) if given is not None else point
+
+
+def _mended(aws: StepFunctions, failure: Failure, definition: str) -> Failure:
+    """Put another definition in the place of the one that ran."""
+    if definition != _CURRENT:
+        source = Definition.parse(read_text(definition, DefinitionError))
+        return replace(failure, source=router.remove_gotostate(source))
+    current = aws.machine(failure.source_arn)
+    if current is None:
+        raise DefinitionError(f"{failure.source_arn} does not exist any more; give --definition FILE")
+    ran = Machine(failure.ran.arn, failure.ran.definition, current.configuration)
+    return replace(failure, source=router.remove_gotostate(current.definition), ran=ran)
+
+
+def _wait(aws: StepFunctions, arn: str) -> Exit:
+    behind_until = time.monotonic() + _BEHIND_SECONDS
+    while True:
+        try:
+            execution = aws.execution(arn)
+        except NotFoundError:
+            if time.monotonic() > behind_until:
+                raise
+        else:
+            if execution.status not in ("RUNNING", "PENDING_REDRIVE"):
+                break
+        time.sleep(_POLL_SECONDS)
+    show("Status", execution.status)
+    if execution.status == "SUCCEEDED":
+        if execution.output is not None:
+            show("Output", jsontext.on_one_line(execution.output))
+        return Exit.DONE
+    show("Error", execution.error or "(none given)")
+    show("Cause", short_cause(execution.cause))
+    show("Next", f"gotostate plan {arn}")
+    return Exit.FAILURE
+
+
+def _input_option(value: str | None) -> str | None:
+    if value is None:
+        return None
+    return resumption.checked_input(read_text(value[1:], InputError) if value.startswith("@") else value)

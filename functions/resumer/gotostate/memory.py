@@ -1,0 +1,306 @@
+"""What a warm function keeps between recoveries, and the rule by which each entry may be trusted.
+
+Without it a recovery costs six calls, of which AWS refills three at 1 a second; with it, two. The rules are
+explained and proven in docs/decisions.md, "What is kept in a warm function".
+"""
+
+import hashlib
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from gotostate import router
+from gotostate.definition import Definition, Machine
+from gotostate.errors import NotFoundError
+from gotostate.report import Report
+from gotostate.resumption import ExecutionArn
+from gotostate.stepfunctions import Revision, StepFunctions
+
+# A tag that somebody changed takes effect within this time.
+TAG_SECONDS = 60.0
+# A version that serves is looked at again after this time: its machine may have been deleted and built anew, and the
+# number of the version be another one's. A start tells sooner that it does not exist.
+SERVING_SECONDS = 600.0
+# What was reported so lately may not be shown by all of AWS's reads yet.
+RECENT_SECONDS = 300.0
+# How often the tags of all machines are read at once, at most.
+ALL_TAGS_SECONDS = 15.0
+# "Executions started within a few seconds may use the previous definition", says AWS of UpdateStateMachine, and
+# DescribeStateMachine is eventually consistent
+# (https://docs.aws.amazon.com/step-functions/latest/apireference/API_UpdateStateMachine.html).
+MARGIN_SECONDS = 4.0
+
+# In a storm, a machine's executions are asked about one by one this often at most.
+ASKING_SECONDS = 60.0
+# Who waits for a look anyway waits a little longer, so that it settles what started a little later too.
+AHEAD_SECONDS = 2.0
+
+_MOST_MACHINES = 5_000
+_MOST_DEFINITION_CHARACTERS = 8_000_000
+_MOST_STARTED = 20_000
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass
+class _Tags:
+    tags: Mapping[str, str] | None
+    read_at: float
+
+
+@dataclass
+class _Seen:
+    """A revision of a state machine, and the last time at which it was seen to be the current one."""
+
+    revision: Revision
+    until: float
+
+    def surely_ran(self, started: float) -> bool:
+        updated = self.revision.updated
+        return updated is not None and updated + MARGIN_SECONDS <= started <= self.until - MARGIN_SECONDS
+
+
+@dataclass
+class _Revisions:
+    """The revisions of one state machine.
+
+    contradicted: AWS's answers do not fit together, so none is used. asked_at: when AWS was last asked which
+    revision an execution ran.
+    """
+
+    seen: list[_Seen] = field(default_factory=list)
+    contradicted: bool = False
+    asked_at: float = float("-inf")
+
+    def surely_ran(self, started: float) -> Machine | None:
+        if self.contradicted:
+            return None
+        return next((seen.revision.machine for seen in self.seen if seen.surely_ran(started)), None)
+
+    def may_be_current(self, started: float) -> bool:
+        """Tell whether a revision that is known may be the one that an execution ran, and the current one."""
+        newest = max(seen.until for seen in self.seen)
+        return not self.contradicted and started > newest - MARGIN_SECONDS
+
+    def add(self, revision: Revision, until: float) -> None:
+        if revision.updated is None:
+            return
+        known = next((seen for seen in self.seen if seen.revision.id == revision.id), None)
+        if known:
+            known.until = max(known.until, until)
+            self.contradicted = self.contradicted or known.revision.updated != revision.updated
+        else:
+            self.seen.append(known := _Seen(revision, until))
+        for other in self.seen:
+            earlier, later = sorted((known, other), key=lambda seen: seen.revision.updated or 0.0)
+            if earlier is not later and earlier.until > (later.revision.updated or 0.0) + MARGIN_SECONDS:
+                self.contradicted = True
+
+
+class Memory:
+    """What is known of state machines, read from AWS where it is not known or may not be trusted any more."""
+
+    def __init__(self, aws: StepFunctions, clock: Callable[[], float] = lambda: time.time()) -> None:  # noqa: PLW0108
+        self.aws = aws
+        self._clock = clock
+        # The newest end of an execution that was reported.
+        self._latest = float("-inf")
+        self._tags: dict[str, _Tags] = {}
+        self._all_asked_at = self._all_tags_at = float("-inf")
+        self._all_tagged: set[str] = set()
+        self._versions: OrderedDict[str, Machine] = OrderedDict()
+        self._revisions: OrderedDict[str, _Revisions] = OrderedDict()
+        self._sources: OrderedDict[str, Machine] = OrderedDict()
+        self._serving: dict[str, tuple[str, float]] = {}
+        self._published: dict[str, str] = {}
+        self._gone: set[str] = set()
+        self._started: OrderedDict[str, None] = OrderedDict()
+
+    def tags(self, machine_arn: str, *, failed_at: float | None = None) -> Mapping[str, str]:
+        """Return the tags of a state machine, at most a minute old. Raises NotFoundError when it does not exist.
+
+        failed_at: when the execution failed for which they are wanted, in seconds since the epoch.
+        """
+        if self._is_old(machine_arn) and self.aws.pace.is_slow("list_tags_for_resource"):
+            self._read_all_tags()
+            # It was not shown, and its index is not that far behind: it had no such tag when the execution failed.
+            if failed_at and machine_arn not in self._all_tagged and self._all_tags_at - failed_at > TAG_SECONDS:
+                return {}
+        if self._is_old(machine_arn):
+            self._read_tags(machine_arn)
+        tags = self._tags[machine_arn].tags
+        if tags is None:
+            raise NotFoundError(f"the state machine {machine_arn} does not exist (any more)")
+        return tags
+
+    def _is_old(self, machine_arn: str) -> bool:
+        kept = self._tags.get(machine_arn)
+        return kept is None or self._clock() - kept.read_at > TAG_SECONDS
+
+    def _read_tags(self, machine_arn: str) -> None:
+        read_at = self._clock()
+        try:
+            kept = _Tags(self.aws.tags(machine_arn), read_at)
+        except NotFoundError:
+            kept = _Tags(None, read_at)
+        if len(self._tags) >= _MOST_MACHINES:
+            self._tags.clear()
+        self._tags[machine_arn] = kept
+
+    def _read_all_tags(self) -> None:
+        """Read the tags of all machines that opted in, where AWS throttles the question about single ones."""
+        read_at = self._clock()
+        if read_at - self._all_asked_at < ALL_TAGS_SECONDS:
+            return
+        self._all_asked_at = read_at
+        try:
+            found = self.aws.tags_of_opted_in()
+        except Exception as error:  # noqa: BLE001  it is the faster of two ways; the other is left
+            self._all_tags_at = float("-inf")
+            _log.warning("the tags of all state machines cannot be read at once: %s", error)
+            return
+        self._all_tags_at, self._all_tagged = read_at, set(found)
+        self._tags |= {arn: _Tags(tags, read_at) for arn, tags in found.items()}
+
+    def forget_tags(self, machine_arn: str) -> None:
+        """Read a machine's tags anew when they are asked for next."""
+        self._tags.pop(machine_arn, None)
+
+    def machine_that_ran(self, report: Report) -> Machine:
+        """Return the state machine as the reported execution ran it. Raises NotFoundError."""
+        self._latest = max(self._latest, report.stopped or self._latest)
+        if report.version:
+            if kept := self._versions.get(report.version) or self.aws.machine(report.version):
+                self._keep(self._versions, report.version, kept)
+                return kept
+            # The version was deleted since; its executions are described still.
+            return self.aws.revision_of(report.execution).machine
+        if not report.on_plain_arn or report.started is None:
+            return self.aws.revision_of(report.execution).machine
+        return self._plain_machine_that_ran(report.execution, report.started)
+
+    def forget_machine(self, report: Report) -> None:
+        """Forget which definition the reported execution ran: it proved wrong."""
+        self._revisions.pop(ExecutionArn.parse(report.execution).machine_arn, None)
+
+    def _plain_machine_that_ran(self, execution: str, started: float) -> Machine:
+        machine_arn = ExecutionArn.parse(execution).machine_arn
+        known = self._revisions.get(machine_arn) or _Revisions()
+        if machine := known.surely_ran(started):
+            return machine
+        # Of a machine that nothing is known of a look tells enough only if it was never updated.
+        is_slow = self.aws.pace.is_slow("describe_state_machine_for_execution")
+        if (known.may_be_current(started) if known.seen else is_slow) and (
+            machine := self._look(machine_arn, known, started)
+        ):
+            self._keep(self._revisions, machine_arn, known)
+            return machine
+        known.asked_at = self._now()
+        revision = self.aws.revision_of(execution)
+        known.add(revision, started)
+        self._keep(self._revisions, machine_arn, known)
+        return revision.machine
+
+    def _look(self, machine_arn: str, known: _Revisions, started: float) -> Machine | None:
+        """Look at the machine as it is now: if it is a revision that is known, all that started before ran it.
+
+        What started a moment ago is not settled by it yet. In a storm it is worth the wait, as the look settles all
+        others as well and AWS answers twenty of them a second; the question about one execution it answers once.
+        """
+        wait = started + MARGIN_SECONDS - self._now()
+        if wait > 0:
+            if known.seen and self._now() - known.asked_at > ASKING_SECONDS:
+                return None
+            self.aws.pace.pause(wait + AHEAD_SECONDS)
+        looked_at = self._now()
+        current = self.aws.current(machine_arn)
+        updated = self._updated(known, current) if current else None
+        if current is None or updated is None:
+            return None
+        known.add(Revision(current.machine, current.id, updated), looked_at)
+        return known.surely_ran(started)
+
+    def _now(self) -> float:
+        """Return the time; a failure that was reported is not in the future, whatever this computer's clock says."""
+        return max(self._clock(), self._latest)
+
+    @staticmethod
+    def _updated(known: _Revisions, current: Revision) -> float | None:
+        """Tell when the current revision was made: DescribeStateMachine says it of one that was never updated."""
+        if current.updated is not None:
+            return current.updated
+        return next((seen.revision.updated for seen in known.seen if seen.revision.id == current.id), None)
+
+    def source_of(self, definition: Definition) -> Definition:
+        """Return a definition without its router."""
+        if not definition.is_gotostate:
+            return definition
+        kept = self._sources.get(definition.text) or Machine("", router.remove_gotostate(definition), {})
+        self._keep(self._sources, definition.text, kept)
+        return kept.definition
+
+    def serving(self, wanted: Machine) -> str | None:
+        """Return the version of a GoToState machine that serves a source, if it was found lately."""
+        version, found_at = self._serving.get(_digest_of(wanted), ("", float("-inf")))
+        return version if self._clock() - found_at <= SERVING_SECONDS else None
+
+    def serves(self, wanted: Machine, version_arn: str) -> None:
+        """Keep the version that serves a source."""
+        if len(self._serving) >= _MOST_MACHINES:
+            self._serving.clear()
+        self._serving[_digest_of(wanted)] = version_arn, self._clock()
+
+    def is_gone(self, wanted: Machine, version_arn: str) -> None:
+        """Forget the version that serves a source: it does not exist any more."""
+        self._serving.pop(_digest_of(wanted), None)
+        self._versions.pop(version_arn, None)
+        self._gone.add(version_arn)
+
+    def was_gone(self, version_arn: str) -> bool:
+        """Tell whether a start of a version was refused, as it does not exist any more."""
+        return version_arn in self._gone
+
+    def may_serve(self, version_arn: str, wanted: Machine) -> bool:
+        """Tell whether a version is not known to be another one: who looks through many goes on where they ended."""
+        return self._published.get(version_arn, _digest_of(wanted)) == _digest_of(wanted)
+
+    def has_seen(self, version: Machine) -> None:
+        """Keep what a version is; it never changes."""
+        if len(self._published) >= _MOST_MACHINES:
+            self._published.clear()
+        self._published[version.arn] = _digest_of(
+            Machine(version.arn.rpartition(":")[0], version.definition, version.configuration)
+        )
+
+    def is_recent(self, report: Report) -> bool:
+        """Tell whether AWS reported a failure so lately that a read which does not show it may be behind."""
+        return report.is_event and report.stopped is not None and self._now() - report.stopped < RECENT_SECONDS
+
+    def first_start(self, execution_arn: str) -> bool:
+        """Tell whether this function starts an execution for the first time, as far as it can remember."""
+        if execution_arn in self._started:
+            return False
+        self._started[execution_arn] = None
+        if len(self._started) > _MOST_STARTED:
+            self._started.popitem(last=False)
+        return True
+
+    @staticmethod
+    def _keep[Kept: Machine | _Revisions](kept: OrderedDict[str, Kept], arn: str, entry: Kept) -> None:
+        """Keep an entry as the newest, and drop the oldest ones where definitions take too much room."""
+        kept[arn] = entry
+        kept.move_to_end(arn)
+        while len(kept) > 1 and sum(map(_characters, kept.values())) > _MOST_DEFINITION_CHARACTERS:
+            kept.popitem(last=False)
+
+
+def _characters(entry: Machine | _Revisions) -> int:
+    machines = [seen.revision.machine for seen in entry.seen] if isinstance(entry, _Revisions) else [entry]
+    return sum(len(machine.definition.text) for machine in machines)
+
+
+def _digest_of(machine: Machine) -> str:
+    whole = repr((machine.arn, machine.definition.text, sorted(machine.configuration.items())))
+    return hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()

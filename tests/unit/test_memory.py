@@ -1,0 +1,243 @@
+"""What a warm function keeps: never older than it may be, and never another definition than the one that ran."""
+
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from gotostate import memory as memory_module
+from gotostate.definition import Definition, Machine
+from gotostate.errors import NotFoundError
+from gotostate.memory import MARGIN_SECONDS, Memory
+from gotostate.pace import Pace
+from gotostate.report import Report
+from gotostate.stepfunctions import Revision
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+ORDERS = "arn:aws:states:eu-west-1:123456789012:stateMachine:orders"
+EXECUTION = "arn:aws:states:eu-west-1:123456789012:execution:orders:"
+CREATED = 1_000_000.0
+
+
+def definition(number: int) -> Definition:
+    state = {"Type": "Pass", "Comment": str(number), "End": True}
+    return Definition.parse(json.dumps({"StartAt": "A", "States": {"A": state}}))
+
+
+@dataclass
+class World:
+    """A machine that is updated, and AWS's answers about it, as far behind as AWS's documents allow.
+
+    updates: when, and to which definition; the first is the creation. lag: how long an execution may still run the
+    revision before; behind: how far a look may be behind. Both are drawn anew for each call from `chances`.
+    """
+
+    updates: list[tuple[float, int]]
+    chances: Any
+    now: float = CREATED
+    calls: Counter[str] = field(default_factory=Counter)
+    ran: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.pace = Pace(clock=lambda: self.now, sleep=self._sleep)
+
+    def _sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+    def revision_at(self, time: float) -> int:
+        """Return the number of the revision that was current."""
+        return max(number for number, (made, _) in enumerate(self.updates) if made <= max(time, CREATED))
+
+    def start(self, name: str, time: float) -> Report:
+        """Start an execution on the plain ARN; right after an update it may run the revision before."""
+        lag = self.chances(st.sampled_from((0.0, 2.0, MARGIN_SECONDS - 0.01)))
+        self.ran[EXECUTION + name] = self.revision_at(time - lag)
+        return Report(EXECUTION + name, "{}", 0, time, time + 1, on_plain_arn=True, is_event=True)
+
+    def _revision(self, number: int) -> Revision:
+        made, kind = self.updates[number]
+        return Revision(Machine(ORDERS, definition(kind), {}), f"revision-{number}" if number else None, made)
+
+    def current(self, arn: str) -> Revision:
+        self.calls["current"] += 1
+        behind = self.chances(st.sampled_from((0.0, 2.0, MARGIN_SECONDS - 0.01)))
+        found = self._revision(self.revision_at(self.now - behind))
+        # DescribeStateMachine says when a machine was created, and not when it was updated.
+        return Revision(found.machine, found.id, None if found.id else CREATED)
+
+    def revision_of(self, execution: str) -> Revision:
+        self.calls["revision_of"] += 1
+        return self._revision(self.ran[execution])
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.data())
+def test_the_definition_that_ran_is_never_mistaken(data: st.DataObject) -> None:
+    """Machines that are updated, updated back, and updated twice within moments, in the middle of a storm."""
+    gaps = data.draw(st.lists(st.sampled_from((0.5, 2.0, 3.9, 4.1, 9.0, 30.0, 100.0)), max_size=5))
+    kinds = data.draw(st.lists(st.integers(0, 2), min_size=len(gaps) + 1, max_size=len(gaps) + 1))
+    times = [CREATED]
+    for gap in gaps:
+        times.append(times[-1] + gap)
+    world = World(list(zip(times, kinds, strict=True)), data.draw)
+    # Most executions start about an update, where it matters.
+    about = st.tuples(st.sampled_from(times), st.sampled_from([-9, -5, -3, -1, 0, 0.1, 1, 2, 3, 3.9, 4.1, 5, 8, 30]))
+    starts = sorted(max(CREATED, time + offset) for time, offset in data.draw(st.lists(about, min_size=2, max_size=20)))
+    reports = [world.start(str(number), start) for number, start in enumerate(starts)]
+    memory = Memory(world, clock=lambda: world.now)  # type: ignore[arg-type]
+    late = data.draw(st.booleans())
+    for report in data.draw(st.permutations(reports)) if late else reports:
+        # It is reported a moment after it has ended, or all of them are reported after the storm.
+        world.now = max(world.now + 0.1, (report.stopped or 0) + (300 if late else 0.3))
+        ran = memory.machine_that_ran(report).definition
+        assert ran.text == definition(world.updates[world.ran[report.execution]][1]).text
+
+
+def test_one_look_settles_all_that_started_before_it() -> None:
+    world = World([(CREATED, 0), (CREATED + 50, 1)], lambda strategy: 0.0)
+    reports = [world.start(str(number), CREATED + 100 + number / 10) for number in range(300)]
+    memory = Memory(world, clock=lambda: world.now)  # type: ignore[arg-type]
+    world.now = CREATED + 1_000
+    for report in reports:
+        memory.machine_that_ran(report)
+    assert world.calls == {"revision_of": 1, "current": 1}
+
+
+def test_answers_that_contradict_each_other_are_not_used() -> None:
+    """An emulator was seen to give the creation as the time of each revision."""
+    world = World([(CREATED, 0), (CREATED + 100, 1)], lambda strategy: 0.0)
+    truth = world._revision
+
+    def wrong(number: int) -> Revision:
+        found = truth(number)
+        return Revision(found.machine, found.id, CREATED)
+
+    world._revision = wrong  # type: ignore[method-assign]
+    memory = Memory(world, clock=lambda: world.now)  # type: ignore[arg-type]
+    world.now = CREATED + 1_000
+    for second in (50, 150, 60, 160, 61, 161):
+        report = world.start(str(second), CREATED + second)
+        kind = world.updates[world.ran[report.execution]][1]
+        assert memory.machine_that_ran(report).definition.text == definition(kind).text
+
+
+class Aws:
+    """The few calls of a client, counted."""
+
+    def __init__(self) -> None:
+        self.calls: Counter[str] = Counter()
+        self.now = CREATED
+        self.machine_tags: dict[str, dict[str, str]] = {ORDERS: {"gotostate": "resume"}}
+        self.all_at_once = True
+        self.pace = Pace(clock=lambda: self.now)
+        self.slow = False
+        self.pace.is_slow = lambda operation: self.slow  # type: ignore[method-assign]
+
+    def tags(self, machine_arn: str) -> dict[str, str]:
+        self.calls["tags"] += 1
+        if machine_arn not in self.machine_tags:
+            raise NotFoundError("gone")
+        return self.machine_tags[machine_arn]
+
+    def tags_of_opted_in(self) -> dict[str, dict[str, str]]:
+        self.calls["all tags"] += 1
+        if not self.all_at_once:
+            raise RuntimeError("denied")
+        return {arn: tags for arn, tags in self.machine_tags.items() if "gotostate" in tags}
+
+    def machine(self, arn: str) -> Machine | None:
+        self.calls["machine"] += 1
+        return Machine(arn, definition(1), {})
+
+    def revision_of(self, execution: str) -> Revision:
+        self.calls["revision_of"] += 1
+        return Revision(Machine(ORDERS, definition(1), {}), None, CREATED)
+
+
+@pytest.fixture
+def aws() -> Aws:
+    return Aws()
+
+
+def remembering(aws: Aws) -> Memory:
+    return Memory(aws, clock=lambda: aws.now)  # type: ignore[arg-type]
+
+
+def test_tags_are_kept_for_a_minute_and_no_longer(aws: Aws) -> None:
+    memory = remembering(aws)
+    for _ in range(3):
+        aws.now += 19
+        assert memory.tags(ORDERS) == {"gotostate": "resume"}
+    assert aws.calls["tags"] == 1
+    aws.machine_tags[ORDERS] = {"gotostate": "off"}
+    aws.now += 61 - 38
+    assert memory.tags(ORDERS) == {"gotostate": "off"}
+
+
+def test_that_a_machine_has_no_tags_or_does_not_exist_is_kept_too(aws: Aws) -> None:
+    memory = remembering(aws)
+    aws.machine_tags = {ORDERS: {}}
+    for _ in range(3):
+        assert memory.tags(ORDERS) == {}
+        with pytest.raises(NotFoundError):
+            memory.tags(ORDERS + "-gone")
+    assert aws.calls["tags"] == 2
+
+
+def test_where_tags_are_throttled_all_are_read_at_once(aws: Aws) -> None:
+    memory = remembering(aws)
+    aws.slow = True
+    aws.machine_tags |= {f"{ORDERS}-{number}": {"gotostate": "resume"} for number in range(200)}
+    for number in range(200):
+        assert memory.tags(f"{ORDERS}-{number}") == {"gotostate": "resume"}
+    assert aws.calls == {"all tags": 1}
+    aws.now += 61
+    aws.machine_tags[f"{ORDERS}-7"]["gotostate"] = "off"
+    assert memory.tags(f"{ORDERS}-7") == {"gotostate": "off"}
+
+
+def test_a_machine_that_is_not_among_them_has_no_tag_unless_it_was_tagged_just_now(aws: Aws) -> None:
+    memory = remembering(aws)
+    aws.slow = True
+    aws.machine_tags[ORDERS + "-new"] = {"gotostate": "resume"}
+    shown = {ORDERS: aws.machine_tags[ORDERS]}
+    aws.tags_of_opted_in = lambda: shown  # type: ignore[method-assign]
+    # The index may be behind: within a minute after the failure the machine itself is asked.
+    assert memory.tags(ORDERS + "-new", failed_at=aws.now - 50) == {"gotostate": "resume"}
+    assert memory.tags(ORDERS + "-other", failed_at=aws.now - 61) == {}
+    assert aws.calls["tags"] == 1
+
+
+def test_where_all_tags_cannot_be_read_each_machine_is_asked(aws: Aws) -> None:
+    memory = remembering(aws)
+    aws.slow, aws.all_at_once = True, False
+    assert memory.tags(ORDERS, failed_at=aws.now - 1_000) == {"gotostate": "resume"}
+    assert aws.calls == {"all tags": 1, "tags": 1}
+
+
+def test_a_version_is_read_once_and_kept(aws: Aws) -> None:
+    memory = remembering(aws)
+    for number in range(3):
+        memory.machine_that_ran(Report(f"{EXECUTION}{number}", version=f"{ORDERS}:7", started=aws.now))
+    assert aws.calls == {"machine": 1}
+
+
+@pytest.mark.parametrize(("on_plain_arn", "started"), [(False, CREATED), (True, None)])
+def test_where_the_report_does_not_say_what_was_started_each_execution_is_asked_about(
+    aws: Aws, on_plain_arn: bool, started: float | None
+) -> None:
+    memory = remembering(aws)
+    aws.now += 1_000
+    for number in range(3):
+        memory.machine_that_ran(Report(f"{EXECUTION}{number}", started=started, on_plain_arn=on_plain_arn))
+    assert aws.calls == {"revision_of": 3}
+
+
+def test_definitions_are_dropped_before_they_fill_the_memory(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory_module, "_MOST_DEFINITION_CHARACTERS", 10 * len(definition(1).text))
+    memory = remembering(aws)
+    for number in range(100):
+        memory.machine_that_ran(Report(f"{EXECUTION}{number}", version=f"{ORDERS}:{number}", started=aws.now))
+    assert len(memory._versions) == 10
