@@ -210,8 +210,8 @@ def _server_environment(port: int, folder: Path) -> dict[str, str]:
         "LAMBDA_RUNTIME_EXECUTOR": "process",
         "CONTAINER_RUNTIME": "process",
         "PROVIDER_OVERRIDE_DYNAMODB": "moto",
-        # AWS waits one and two minutes before the two retries of an asynchronous invocation.
-        "LAMBDA_RETRY_BASE_DELAY": "1",
+        # Lambda polls a queue all the time; the emulator once a second.
+        "LAMBDA_EVENT_SOURCE_MAPPING_POLL_INTERVAL_SEC": "0.1",
         "PYTHONDONTWRITEBYTECODE": "1",
     }
 

@@ -1,6 +1,7 @@
 """What LocalStack loads of ours; each one is named under an entry point in ../pyproject.toml."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 from localstack.runtime import hooks
@@ -84,3 +85,26 @@ def log_where_functions_say() -> None:
         return str((self.function_version.config.logging_config or {}).get("LogGroup") or default(self))
 
     ExecutionEnvironment.get_log_group_name = log_group_name
+
+
+@hooks.on_infra_start()
+def tell_when_a_revision_was_made() -> None:
+    """Give DescribeStateMachineForExecution the time of the revision: LocalStack gives that of the creation."""
+    from localstack.services.stepfunctions.backend.execution import Execution
+    from localstack.services.stepfunctions.backend.state_machine import StateMachineRevision
+
+    revise, describe = StateMachineRevision.create_revision, Execution.to_describe_state_machine_for_execution_output
+
+    def create_revision(self: StateMachineRevision, *args: Any, **kwargs: Any) -> Any:
+        revision_id = revise(self, *args, **kwargs)
+        if revision_id:
+            self.revision_date = datetime.now(tz=UTC)
+        return revision_id
+
+    def described(self: Execution) -> Any:
+        answer = describe(self)
+        answer["updateDate"] = getattr(self.state_machine, "revision_date", answer["updateDate"])
+        return answer
+
+    StateMachineRevision.create_revision = create_revision
+    Execution.to_describe_state_machine_for_execution_output = described

@@ -12,10 +12,13 @@ from typing import Any
 import boto3
 import pytest
 from gotostate import recovery
+from gotostate.memory import Memory
 from gotostate.policy import Mode, Settings
 from gotostate.recovery import Result
+from gotostate.report import Report
 from gotostate.stepfunctions import StepFunctions
-from hypothesis import HealthCheck, Phase, given, note, settings
+from hypothesis import HealthCheck, Phase, given, note
+from hypothesis import settings as example_settings
 from machines import Plan, plans
 from stack import Stack
 
@@ -45,7 +48,7 @@ def run(stack: Stack, role_arn: str, plan: Plan, worker: str, failures: int) -> 
     return machine_arn, key, stack.ended(stack.start(machine_arn, DATA))
 
 
-@settings(
+@example_settings(
     max_examples=MACHINES,
     deadline=None,
     database=None,
@@ -61,9 +64,9 @@ def test_a_resumed_run_gives_what_a_smooth_one_gives(stack: Stack, role_arn: str
     _, key, failed = run(stack, role_arn, plan, worker, 1)
     assert failed["status"] == "FAILED", failed
     # The machine has no tag, so the stack's own Resumer leaves it to this one.
-    aws = StepFunctions()
-    outcome = recovery.recover(aws, failed["executionArn"], Settings(default_mode=Mode.RESUME))
-    assert (outcome.result, outcome.state) == (Result.RESUMED, plan.name(plan.failing))
+    settings = Settings(default_mode=Mode.RESUME, backoff_seconds=0)
+    outcome = recovery.recover(Memory(StepFunctions()), Report(failed["executionArn"]), settings)
+    assert (outcome.outcome, outcome.state) == (Result.RESUMED, plan.name(plan.failing))
     assert outcome.resumed
     resumed = stack.ended(outcome.resumed)
     assert resumed["status"] == "SUCCEEDED", resumed

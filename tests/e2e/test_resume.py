@@ -102,45 +102,45 @@ def test_the_same_event_three_times_resumes_once(stack: Stack) -> None:
 
 @contextmanager
 def broken(stack: Stack) -> Iterator[None]:
-    """Give the Resumer a setting that it crashes on, and take it back."""
-    client = boto3.client("lambda")
-    name = stack.outputs["ResumerFunctionName"]
+    """Give the Resumer a setting that it crashes on, and let its queue give up soon; take both back."""
+    client, queues = boto3.client("lambda"), boto3.client("sqs")
+    name, url = stack.outputs["ResumerFunctionName"], stack.outputs["RecoveryQueueUrl"]
     before = client.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+    wanted = ["VisibilityTimeout", "RedrivePolicy"]
+    patient = queues.get_queue_attributes(QueueUrl=url, AttributeNames=wanted)["Attributes"]
 
-    def set_to(variables: dict[str, str]) -> None:
+    def set_to(variables: dict[str, str], attributes: dict[str, str]) -> None:
+        queues.set_queue_attributes(QueueUrl=url, Attributes=attributes)
         client.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
         client.get_waiter("function_updated_v2").wait(FunctionName=name)
-        # Asynchronous events may still meet the old settings for a moment; the emulator even loses them.
+        # Messages may still meet the old settings for a moment.
         time.sleep(SETTLING_SECONDS)
 
-    set_to({**before, "MAX_ATTEMPTS": "broken"})
+    policy = json.dumps({**json.loads(patient["RedrivePolicy"]), "maxReceiveCount": 2})
+    set_to({**before, "MAX_ATTEMPTS": "broken"}, {"VisibilityTimeout": "1", "RedrivePolicy": policy})
     try:
         yield
     finally:
-        set_to(before)
+        set_to(before, patient)
 
 
-def test_a_crash_of_the_handler_ends_in_the_dead_letter_queue(stack: Stack) -> None:
-    queue = boto3.resource("sqs").Queue(stack.outputs["DeadLetterQueueUrl"])
+def test_what_cannot_be_dealt_with_is_kept_and_put_back_by_awss_own_means(stack: Stack) -> None:
+    queues = boto3.client("sqs")
+    url = stack.outputs["DeadLetterQueueUrl"]
     with broken(stack):
         failed_arn, key = order(stack, 1)
 
-        def kept() -> dict[str, Any] | None:
-            for message in queue.receive_messages(WaitTimeSeconds=1, MaxNumberOfMessages=10):
-                body: dict[str, Any] = json.loads(message.body)
-                if failed_arn in message.body:
-                    message.delete()
-                    return body
-            return None
+        def kept() -> str | None:
+            found = queues.receive_message(QueueUrl=url, VisibilityTimeout=0, MaxNumberOfMessages=10)
+            return next((each["Body"] for each in found.get("Messages", []) if failed_arn in each["Body"]), None)
 
         body = wait_for(kept, "the event in the dead-letter queue")
-    # The event is whole: sent again once the cause is mended, it does what it would have done.
-    event = body["requestPayload"]
-    assert event["source"] == "aws.states"
-    assert event["detail"]["executionArn"] == failed_arn
-    assert "MAX_ATTEMPTS is 'broken'" in body["responsePayload"]["errorMessage"]
-    client = boto3.client("lambda")
-    client.invoke(FunctionName=stack.outputs["ResumerFunctionName"], Payload=json.dumps(event).encode())
+    # It is whole, as EventBridge sent it.
+    event = json.loads(body)
+    assert (event["source"], event["detail"]["executionArn"]) == ("aws.states", failed_arn)
+    assert stack.resumed(failed_arn) == []
+    arn = queues.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    queues.start_message_move_task(SourceArn=arn)
     stack.recovered(failed_arn)
     assert stack.calls(key) == {"Reserve": 1, "Charge": 2, "Ship": 1}
 

@@ -3,16 +3,29 @@
 import json
 from io import StringIO
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import resumer
-from fake_account import Account, failure_events
-from gotostate.errors import SettingsError
+from fake_account import Account, RefusalError, failure_events
+from gotostate.errors import SettingsError, ThrottledError
 
 EVENTS = Path(__file__).parents[2] / "events"
-CONTEXT: Any = SimpleNamespace(aws_request_id="request-1")
+
+
+class Context:
+    """What Lambda tells a function about an invocation."""
+
+    aws_request_id = "request-1"
+
+    def __init__(self, seconds: float = 60) -> None:
+        self.seconds = seconds
+
+    def get_remaining_time_in_millis(self) -> int:
+        return int(self.seconds * 1000)
+
+
+CONTEXT: Any = Context()
 ORDERS = {"StartAt": "Charge", "States": {"Charge": {"Type": "Task", "End": True}}}
 
 
@@ -27,7 +40,10 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Account:
     account.add_machine("orders", ORDERS, {"gotostate": "resume"})
     card = '{"card": "4111"}'
     account.add_failure("orders", "order-17", failure_events("Charge", card, start=card), card)
-    monkeypatch.setattr(resumer, "_aws", lambda: account)
+    # Long after the samples, so that what AWS does not show does not exist.
+    account.now += 86_400
+    memory = account.memory()
+    monkeypatch.setattr(resumer, "_memory", lambda: memory)
     return account
 
 
@@ -56,7 +72,8 @@ def test_every_line_tells_execution_and_the_last_one_all(account: Account, log: 
     assert {line["execution"] for line in logged} == {event()["detail"]["executionArn"]}
     assert (logged[-1]["state"], logged[-1]["outcome"]) == ("Charge", "resumed")
     assert logged[-1]["reason"] == "the state it ended in"
-    assert "gotostate plan" in logged[-1]["message"]
+    assert logged[-1]["message"].startswith("resumed from 'Charge', attempt 1 of 5, after ")
+    assert logged[-1]["resumed"] in logged[-1]["message"]
 
 
 def test_no_payload_is_logged_unless_a_parameter_asks(
@@ -67,14 +84,14 @@ def test_no_payload_is_logged_unless_a_parameter_asks(
     assert "outage" not in log.getvalue()
     monkeypatch.setenv("LOG_PAYLOADS", "true")
     resumer.handler(event(), CONTEXT)
-    assert lines(log)[2]["event"] == event()
+    assert lines(log)[1]["event"] == event()
 
 
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"source": "aws.ec2"}, "check the rule"),
-        ({"detail-type": "Other"}, "check the rule"),
+        ({"source": "aws.ec2"}, "check what sent it"),
+        ({"detail-type": "Other"}, "check what sent it"),
         ({"detail": None}, "no executionArn"),
         ({"detail": {"status": "FAILED"}}, "no executionArn"),
         ({"detail": {"executionArn": 7, "status": "FAILED"}}, "no executionArn"),
@@ -116,7 +133,20 @@ def test_prepared_says_what_to_type(account: Account) -> None:
     assert f"gotostate resume {event()['detail']['executionArn']}" in answer["next"]
 
 
-@pytest.mark.parametrize(("name", "value"), [("MAX_ATTEMPTS", "many"), ("MAX_ATTEMPTS", "-1"), ("DEFAULT_MODE", "on")])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MAX_ATTEMPTS", "many"),
+        ("MAX_ATTEMPTS", "-1"),
+        ("MAX_ATTEMPTS", "\u0663"),
+        ("DEFAULT_MODE", "on"),
+        ("BACKOFF_SECONDS", "1.5"),
+        ("MAX_BACKOFF_SECONDS", ""),
+        ("BACKOFF_RATE", "fast"),
+        ("BACKOFF_RATE", "0.5"),
+        ("BACKOFF_RATE", "nan"),
+    ],
+)
 def test_a_wrong_setting_is_an_error_that_keeps_the_event(
     account: Account, log: StringIO, monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
@@ -128,15 +158,110 @@ def test_a_wrong_setting_is_an_error_that_keeps_the_event(
     assert name in last["reason"]
 
 
-def test_what_may_pass_goes_through_to_lambda(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-    def throttled(arn: str) -> dict[str, str]:
-        raise ConnectionError("throttled")
+def test_what_may_pass_goes_through_to_lambda(account: Account) -> None:
+    def refuse(operation: str, body: dict[str, Any]) -> None:
+        raise RefusalError("AccessDeniedException")
 
-    monkeypatch.setattr(account, "tags", throttled)
-    with pytest.raises(ConnectionError):
+    account.gate = refuse
+    with pytest.raises(Exception, match="AccessDenied"):
         resumer.handler(event(), CONTEXT)
 
 
-def test_the_client_is_made_once_and_not_at_import(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert resumer._aws() is resumer._aws()
-    assert "client" not in vars(resumer._aws())
+def test_a_throttle_that_lasts_goes_back_before_the_function_ends(account: Account, log: StringIO) -> None:
+    def throttle(operation: str, body: dict[str, Any]) -> None:
+        raise RefusalError("ThrottlingException")
+
+    account.gate = throttle
+    before = account.now
+    with pytest.raises(ThrottledError):
+        resumer.handler(event(), CONTEXT)
+    # What AWS answers once a second is not waited for: other messages may need nothing of the kind.
+    assert account.now - before < 1
+    account.gate = lambda operation, body: throttle(operation, body) if "History" in operation else None
+    before = account.now
+    with pytest.raises(ThrottledError):
+        resumer.handler(event(), Context(seconds=6))  # type: ignore[arg-type]
+    assert 1 < account.now - before <= 6 - resumer.RESERVE_SECONDS
+    # It is no error: it is what a storm looks like.
+    assert lines(log)[-1]["outcome"] == "throttled"
+    assert lines(log)[-1]["level"] == "INFO"
+
+
+def batch(*bodies: Any) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads((EVENTS / "resumer-batch.json").read_text())
+    record = loaded["Records"][0]
+    records = [
+        {**record, "messageId": f"message-{number}", "body": body if isinstance(body, str) else json.dumps(body)}
+        for number, body in enumerate(bodies)
+    ]
+    return {"Records": records}
+
+
+def failed_messages(answer: dict[str, Any]) -> list[str]:
+    assert list(answer) == ["batchItemFailures"]
+    return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+
+
+def test_a_batch_is_dealt_with_message_by_message(account: Account, log: StringIO) -> None:
+    other = account.add_failure("orders", "order-18", failure_events("Charge"))
+    poisoned = {**event(), "detail": None}
+    answer = resumer.handler(batch(event(), "no JSON {", poisoned, account.event(other)), CONTEXT)
+    assert failed_messages(answer) == []
+    assert len(account.resumed("orders-with-GoToState")) == 2
+    outcomes = [line["outcome"] for line in lines(log)]
+    assert outcomes == ["resumed", "skipped", "skipped", "resumed"]
+
+
+def test_the_sample_of_a_batch_is_resumed(account: Account) -> None:
+    assert resumer.handler(json.loads((EVENTS / "resumer-batch.json").read_text()), CONTEXT) == {
+        "batchItemFailures": []
+    }
+    assert len(account.resumed("orders-with-GoToState")) == 1
+
+
+def test_a_request_by_hand_travels_in_the_same_shape(account: Account) -> None:
+    request = {
+        "source": "gotostate",
+        "detail-type": "Recovery Requested",
+        "detail": {"executionArn": event()["detail"]["executionArn"]},
+    }
+    assert resumer.handler(batch(request), CONTEXT) == {"batchItemFailures": []}
+    assert len(account.resumed("orders-with-GoToState")) == 1
+
+
+def test_of_a_batch_only_what_failed_is_tried_again(account: Account) -> None:
+    other = account.add_failure("orders", "order-18", failure_events("Charge"))
+
+    def refuse(operation: str, body: dict[str, Any]) -> None:
+        if body.get("executionArn") == other:
+            raise RefusalError("AccessDeniedException")
+
+    account.gate = refuse
+    answer = resumer.handler(batch(event(), account.event(other), event()), CONTEXT)
+    assert failed_messages(answer) == ["message-1"]
+
+
+def test_a_batch_that_fails_as_a_whole_is_answered_and_not_raised(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To raise would make Lambda slow down the whole queue."""
+    monkeypatch.setenv("MAX_ATTEMPTS", "broken")
+    assert failed_messages(resumer.handler(batch(event(), event()), CONTEXT)) == ["message-0", "message-1"]
+    assert account.changes == []
+
+
+def test_no_message_is_begun_without_the_time_to_finish_it(account: Account) -> None:
+    context: Any = Context(seconds=resumer.LEAST_SECONDS + 1)
+
+    def pass_time(operation: str, body: dict[str, Any]) -> None:
+        context.seconds -= 0.5
+
+    account.gate = pass_time
+    answer = resumer.handler(batch(event(), event(), event()), context)
+    assert failed_messages(answer) == ["message-1", "message-2"]
+    assert len(account.resumed("orders-with-GoToState")) == 1
+
+
+def test_the_client_is_made_once_and_not_at_import() -> None:
+    assert resumer._memory() is resumer._memory()
+    assert "client" not in vars(resumer._memory().aws)

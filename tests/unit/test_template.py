@@ -64,7 +64,7 @@ def test_each_statement_is_named_explained_and_narrow(statement: dict[str, Any])
 
 
 # AWS knows no resource for these statements' actions.
-ALL_RESOURCES = {"AnswerTaskTokens"}
+ALL_RESOURCES = {"AnswerTaskTokens", "ReadAllTags"}
 
 
 # What each role may do; to widen one is a decision that this list makes visible.
@@ -76,18 +76,23 @@ ALLOWED = {
         "kms:GenerateDataKey",
         "logs:CreateLogStream",
         "logs:PutLogEvents",
-        "sqs:SendMessage",
+        "sqs:DeleteMessage",
+        "sqs:GetQueueAttributes",
+        "sqs:ReceiveMessage",
         "states:CreateStateMachine",
+        "states:DeleteStateMachineVersion",
         "states:DescribeExecution",
         "states:DescribeStateMachine",
         "states:DescribeStateMachineForExecution",
         "states:GetExecutionHistory",
+        "states:ListExecutions",
         "states:ListStateMachineVersions",
         "states:ListTagsForResource",
         "states:PublishStateMachineVersion",
         "states:StartExecution",
         "states:TagResource",
         "states:UpdateStateMachine",
+        "tag:GetResources",
     },
     "CallbackRole": {"logs:CreateLogStream", "logs:PutLogEvents", "states:SendTaskSuccess"},
     "ChildRole": {"lambda:InvokeFunction"},
@@ -175,7 +180,7 @@ def substitutions(machine: str) -> dict[str, dict[str, Any]]:
 
 
 def test_the_resumer_changes_and_starts_gotostate_machines_only() -> None:
-    changing = ("Create", "Update", "Publish", "Tag", "Start")
+    changing = ("Create", "Delete", "Update", "Publish", "Tag", "Start")
     for statement in statements("ResumerRole"):
         if any(action.startswith(f"states:{verb}") for action in listed(statement["Action"]) for verb in changing):
             for resource in listed(statement["Resource"]):
@@ -214,12 +219,25 @@ def test_a_production_stack_holds_no_demonstration() -> None:
             assert f'"{name}.Arn"' not in text, f"{name} is used by what stays"
 
 
-def test_losing_an_event_takes_three_failures() -> None:
-    """The rule retries delivery, Lambda retries the function, and both keep what is left in one queue."""
-    target = RESOURCES["FailureRule"]["Properties"]["Targets"][0]
-    queue = {"!GetAtt": "DeadLetterQueue.Arn"}
-    assert target["RetryPolicy"]["MaximumRetryAttempts"] == 185
-    assert target["DeadLetterConfig"]["Arn"] == queue
-    invoke = RESOURCES["ResumerFunction"]["Properties"]["EventInvokeConfig"]
-    assert invoke["DestinationConfig"]["OnFailure"]["Destination"] == queue
-    assert invoke["MaximumRetryAttempts"] == 2
+def test_a_failure_waits_until_it_can_be_dealt_with() -> None:
+    """The rule retries delivery, the queue keeps for 14 days what is throttled, and no message is thrown away."""
+    rule, queue = RESOURCES["FailureRule"]["Properties"], RESOURCES["RecoveryQueue"]["Properties"]
+    (target,) = rule["Targets"]
+    assert target["Arn"] == {"!GetAtt": "RecoveryQueue.Arn"}
+    assert target["RetryPolicy"] == {"MaximumRetryAttempts": 185, "MaximumEventAgeInSeconds": 86_400}
+    assert target["DeadLetterConfig"]["Arn"] == {"!GetAtt": "DeadLetterQueue.Arn"}
+    assert queue["RedrivePolicy"]["deadLetterTargetArn"] == {"!GetAtt": "DeadLetterQueue.Arn"}
+    for name in ("RecoveryQueue", "DeadLetterQueue"):
+        assert RESOURCES[name]["Properties"]["MessageRetentionPeriod"] == 14 * 86_400
+
+
+def test_the_queue_and_the_function_fit_together() -> None:
+    """AWS's advice: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html ."""
+    function, queue = RESOURCES["ResumerFunction"]["Properties"], RESOURCES["RecoveryQueue"]["Properties"]
+    mapping = function["Events"]["Recovery"]["Properties"]
+    assert queue["VisibilityTimeout"] >= 6 * function["Timeout"]
+    assert queue["RedrivePolicy"]["maxReceiveCount"] >= 5
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert mapping["ScalingConfig"] == {"MaximumConcurrency": {"!Ref": "ResumerConcurrency"}}
+    # What is throttled all day long is not given up.
+    assert queue["VisibilityTimeout"] * queue["RedrivePolicy"]["maxReceiveCount"] >= 4 * 3_600
