@@ -1,107 +1,35 @@
-"""Run the benchmarks: `make bench`. Figures are ratios, measured side by side in one run, as machines differ."""
+"""Run the benchmarks.
 
-import json
-import statistics
-import tempfile
-import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
+python -m bench                          what is measured on this machine (`make bench`)
+python -m bench storm [--json]           the storm, in simulated time
+python -m bench storm --failures 300     at another size than 1,000 and 10,000
+python -m bench storm --chart FILE       draw failures resumed over time, of 10,000 of one machine
+"""
 
-from gotostate import router
-from gotostate.definition import Definition
-from gotostate.history import locate
-from runtime import BUILT, running
-from stack import deploy, sam
-
-ROUNDS = 40
-EMPTY = "def handler(event, context):\n    return {}\n"
-ITERATOR_EVENT = {"iterator": {"count": 10, "index": 5, "step": 1}}
-EVENTS = 25_000
-CHAINS = 6
+import argparse
+import sys
 
 
-def main() -> None:
-    iterator_start()
-    locating()
-    routing()
-    continuing()
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Benchmarks.")
+    commands = parser.add_subparsers(dest="command")
+    storm = commands.add_parser("storm", help="ten thousand failures in a minute, in simulated time")
+    storm.add_argument("--json", action="store_true", help="print a list of objects, one a scenario and size")
+    storm.add_argument("--failures", type=int, nargs="+", default=[1_000, 10_000], metavar="N", help="sizes")
+    storm.add_argument("--scenario", default="", metavar="TEXT", help="only the scenarios whose names hold this")
+    storm.add_argument("--chart", metavar="FILE", help="write an SVG of failures resumed over time")
+    options = parser.parse_args()
+    # Here and not above: each needs what the other does not.
+    if options.command == "storm":
+        from bench import storm_report
 
+        storm_report.report(tuple(options.failures), options.scenario, as_json=options.json, chart=options.chart)
+        return 0
+    from bench.measurements import measure
 
-def iterator_start() -> None:
-    """Start of the Iterator against that of an empty handler, under the Lambda runtime."""
-    sam("build")
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder, "empty.py").write_text(EMPTY)
-        empty, iterator = [], []
-        for _ in range(ROUNDS):
-            empty.append(_start(Path(folder), "empty.handler"))
-            iterator.append(_start(BUILT / "IteratorFunction", "iterator.handler"))
-    ratio = statistics.median(iterator) / statistics.median(empty)
-    _show("start of Iterator / of an empty handler", ratio, f"medians of {ROUNDS}, promised: at most 1.2")
-
-
-def _start(folder: Path, handler: str) -> float:
-    with running(folder, handler) as function:
-        function.invoke(ITERATOR_EVENT)
-        return function.init_ms
-
-
-def locating() -> None:
-    """Locate a failure at the end of 25,000 events, against reading all of them."""
-    plain = {"StartAt": "A", "States": {"A": {"Type": "Pass", "Next": "A"}}}
-    assigning = {"StartAt": "A", "States": {"A": {"Type": "Pass", "Assign": {"v": 1}, "Next": "A"}}}
-    near, all_of_it = (Definition.parse(json.dumps(document)) for document in (plain, assigning))
-    ratio = _time(lambda: locate(_events(), all_of_it)) / _time(lambda: locate(_events(), near))
-    _show("locate with variables / without, 25,000 events", ratio, "without variables it stops at the failed state")
-
-
-def _events() -> Iterator[dict[str, Any]]:
-    yield {"type": "ExecutionFailed", "id": EVENTS, "executionFailedEventDetails": {}}
-    for number in range(EVENTS - 1, 1, -2):
-        yield {"type": "PassStateEntered", "id": number, "stateEnteredEventDetails": {"name": "A", "input": "{}"}}
-        details = {"name": "A", "output": "{}", "assignedVariables": {"v": "1"}}
-        yield {"type": "PassStateExited", "id": number - 1, "stateExitedEventDetails": details}
-    yield {"type": "ExecutionStarted", "id": 1, "executionStartedEventDetails": {"input": "{}"}}
-
-
-def routing() -> None:
-    """Add GoToState to 1,000 states, against parsing their definition."""
-    names = [f"State {number}" for number in range(1_000)]
-    states: dict[str, Any] = {name: {"Type": "Pass", "Comment": "x" * 500, "End": True} for name in names}
-    text = json.dumps({"StartAt": names[0], "States": states})
-    source = Definition.parse(text)
-    ratio = _time(lambda: router.add_gotostate(source, names[0])) / _time(lambda: Definition.parse(text))
-    _show("add GoToState / parse, 1,000 states", ratio, "")
-
-
-def continuing() -> None:
-    """A chain of four executions through Lambda against one through the API, on the account that is given."""
-    stack = deploy("sfn-resume-bench")
-    times: dict[str, list[float]] = {"ContinueAsNewArn": [], "ContinueAsNewApiArn": []}
-    for turn in range(CHAINS):
-        for output, taken in times.items():
-            name = f"bench-{turn}"
-            stack.start(stack.outputs[output], {"restart": {"executionCount": 4}}, name)
-            runs = stack.chain(stack.outputs[output], name, 4)
-            taken.append((runs[-1]["stopDate"] - runs[0]["startDate"]).total_seconds())
-    through_lambda, through_api = (statistics.median(taken[1:]) for taken in times.values())
-    remark = f"medians of {CHAINS - 1}, functions warm; the account is the local one unless you gave another"
-    _show("a chain of 4 through Lambda / through the API", through_lambda / through_api, remark)
-
-
-def _time(run: Callable[[], object]) -> float:
-    times = []
-    for _ in range(5):
-        began = time.perf_counter()
-        run()
-        times.append(time.perf_counter() - began)
-    return min(times)
-
-
-def _show(what: str, ratio: float, remark: str) -> None:
-    print(f"{what:<48} {ratio:8.2f}  {remark}".rstrip())
+    measure()
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

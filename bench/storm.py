@@ -11,16 +11,18 @@ import random
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import yaml
 
-os.environ |= {"POWERTOOLS_LOG_LEVEL": "CRITICAL", "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}
+for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+    os.environ.setdefault(name, "x")
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "functions" / "resumer"), str(ROOT / "tests")]
 
@@ -154,7 +156,6 @@ class SimulatedClient(Wired):
 
 # Each container is a thread, and has its own memory.
 _OWN = threading.local()
-setattr(resumer, "_memory", lambda: _OWN.memory)  # noqa: B010  for mypy, to which it is a function of its own kind
 
 
 @dataclass
@@ -217,6 +218,14 @@ class Storm:
 
     def run(self) -> None:
         """Let the executions fail, and the containers work until the queue is empty."""
+        with (
+            mock.patch.object(resumer, "_memory", lambda: _OWN.memory),  # noqa: PT008  each thread has another one
+            mock.patch.object(resumer.logger, "info"),
+            mock.patch("gotostate.memory._log.warning"),
+        ):
+            self._run()
+
+    def _run(self) -> None:
         names = [f"machine-{number}" for number in range(self.scenario.machines)]
         for name in names:
             self._settle(self.account.add_machine(name, document(), {"gotostate": "resume"}))
@@ -363,7 +372,7 @@ BEFORE = [
 
 
 @dataclass
-class Sequence:
+class CallSequence:
     """Lambda invoked asynchronously for each failure: all at once, three tries, boto3's own retries in each."""
 
     name: str
@@ -374,11 +383,12 @@ class Sequence:
     done_at: list[float] = field(default_factory=list)
     dead: int = 0
 
-    def run(self) -> None:
+    def run(self, until: float = 6 * 3_600) -> None:
+        """Let the executions fail, and Lambda try each of them three times."""
         self.random = random.Random(17)  # noqa: S311  a storm that can be repeated
         for number in range(self.failures):
             self.simulation.spawn(self._invocations(), number * FAILING_SECONDS / self.failures + 1.5)
-        self.simulation.run(until=6 * 3_600)
+        self.simulation.run(until=until)
 
     def _invocations(self) -> Process:
         # Lambda tries a function that raised again after one and after two minutes.
@@ -424,21 +434,3 @@ class Sequence:
             "calls": dict(sorted(calls.items())),
             "throttled": dict(sorted(self.quotas.refused.items())),
         }
-
-
-def storms(sizes: tuple[int, ...] = (1_000, 10_000), only: str = "") -> Iterator[Storm]:
-    """Run each scenario at each size."""
-    for scenario in SCENARIOS:
-        for failures in sizes:
-            if only in scenario.name:
-                storm = Storm(scenario, failures, Delivery.from_template())
-                storm.run()
-                yield storm
-
-
-if __name__ == "__main__":
-    import time
-
-    for storm in storms(tuple(int(size) for size in sys.argv[2:]) or (1_000,), sys.argv[1] if sys.argv[1:] else ""):
-        began = time.monotonic()
-        print(json.dumps(storm.result()), round(time.monotonic() - began, 1), flush=True)

@@ -212,6 +212,7 @@ def _server_environment(port: int, folder: Path) -> dict[str, str]:
         "PROVIDER_OVERRIDE_DYNAMODB": "moto",
         # Lambda polls a queue all the time; the emulator once a second.
         "LAMBDA_EVENT_SOURCE_MAPPING_POLL_INTERVAL_SEC": "0.1",
+        "LAMBDA_EVENT_SOURCE_MAPPING_MAX_BACKOFF_ON_EMPTY_POLL_SEC": "0.2",
         "PYTHONDONTWRITEBYTECODE": "1",
     }
 

@@ -8,7 +8,9 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,6 +18,8 @@ from stack import SUFFIX, Stack, StackError, deploy, wait_for
 
 STACK = "sfn-resume-demo"
 SLOW_STEP_SECONDS = 5
+ORDERS = 20
+ORDERS_AT_ONCE = 3
 
 
 class PromiseBrokenError(Exception):
@@ -28,6 +32,7 @@ def main() -> int:
             stack = deploy(STACK)
         rows = [
             *dependency_was_down(stack),
+            *outage_of_many(stack),
             *bad_data(stack),
             *console_form(stack),
             *continue_as_new(stack),
@@ -61,9 +66,44 @@ def dependency_was_down(stack: Stack) -> list[Row]:
     return [row(first, "")] + [row(resumed, state_of(resumed)) for resumed in stack.resumed(failed)]
 
 
+def outage_of_many(stack: Stack) -> list[Row]:
+    """(b) A dependency goes down, many executions fail, and all recover with nobody's help."""
+    title(f"(b) OrderMachine: an outage. {ORDERS} orders fail while Charge's dependency is down. Nobody helps.")
+    machine_arn = stack.outputs["OrderMachineArn"]
+
+    def fail(name: str) -> dict[str, Any]:
+        return stack.ended(stack.start(machine_arn, {"order": name, "outage": 1}, name))
+
+    with step(f"{ORDERS} orders run and fail"), ThreadPoolExecutor(ORDERS_AT_ONCE) as pool:
+        failed = list(pool.map(fail, [f"outage-{number}" for number in range(1, ORDERS + 1)]))
+    promise([order["status"] for order in failed] == ["FAILED"] * ORDERS, "every order of the outage fails at first")
+
+    def all_recovered() -> list[dict[str, Any]] | None:
+        found = [each for each in stack.executions(machine_arn + SUFFIX) if each["name"].startswith("outage-")]
+        return found if [each["status"] for each in found].count("SUCCEEDED") >= ORDERS else None
+
+    with step("the Resumer resumes each of them from Charge until it works"):
+        resumes = wait_for(all_recovered, "the recovery of all orders")
+    resumed = [stack.states.describe_execution(executionArn=each["executionArn"]) for each in resumes]
+    recovered = Counter(
+        json.loads(each["input"])["resuming"]["execution"] for each in resumed if each["status"] == "SUCCEEDED"
+    )
+    promise(recovered == Counter(order["executionArn"] for order in failed), "every order recovers, and recovers once")
+    promise({state_of(each) for each in resumed} == {"Charge"}, "every order goes on from Charge")
+    calls = [stack.calls(order["name"]) for order in failed]
+    promise(all(set(found) == {"Reserve", "Charge", "Ship"} for found in calls), "every order goes through its steps")
+    promise(all(found["Reserve"] == found["Ship"] == 1 for found in calls), f"finished steps run once (calls: {calls})")
+    promise(all(found["Charge"] >= 2 for found in calls), f"the failed step runs again (calls: {calls})")
+    total = sum((Counter(found) for found in calls), Counter[str]())
+    print(f"  orders      {len(failed)} failed, {len(recovered)} recovered")
+    print(f"  calls       Reserve {total['Reserve']}, Charge {total['Charge']}, Ship {total['Ship']}")
+    print("  each order  Reserve once, Charge twice or more, Ship once")
+    return [("OrderMachine", f"{ORDERS} orders in an outage", f"{ORDERS} FAILED, {len(recovered)} recovered", "Charge")]
+
+
 def bad_data(stack: Stack) -> list[Row]:
-    """(b) A machine that failed on bad data is prepared; a person resumes it with better data."""
-    title('(b) TestMachine: FirstMatchState wants Message to be a string. The input is {"foo": 1, "Message": true}.')
+    """(c) A machine that failed on bad data is prepared; a person resumes it with better data."""
+    title('(c) TestMachine: FirstMatchState wants Message to be a string. The input is {"foo": 1, "Message": true}.')
     failed = stack.start(stack.outputs["TestMachineArn"], {"foo": 1, "Message": True}, "bad-data")
     with step("bad-data runs and fails"):
         first = stack.ended(failed)
@@ -78,8 +118,8 @@ def bad_data(stack: Stack) -> list[Row]:
 
 
 def console_form(stack: Stack) -> list[Row]:
-    """(c) The form for people at a console: resuming is true, and the rest is the state's input."""
-    title("(c) ParallelStateMachine: Parallel 2 fails unless the input has foo. Resumed as at a console.")
+    """(d) The form for people at a console: resuming is true, and the rest is the state's input."""
+    title("(d) ParallelStateMachine: Parallel 2 fails unless the input has foo. Resumed as at a console.")
     failed = stack.start(stack.outputs["ParallelStateMachineArn"], {"Message": "Your message here"}, "no-foo")
     with step("no-foo runs and fails"):
         first = stack.ended(failed)
@@ -97,8 +137,8 @@ def console_form(stack: Stack) -> list[Row]:
 
 
 def continue_as_new(stack: Stack) -> list[Row]:
-    """(d) Endless work in executions that each start the next."""
-    title('(d) ContinueAsNew: {"restart": {"executionCount": 4}} gives four executions.')
+    """(e) Endless work in executions that each start the next."""
+    title('(e) ContinueAsNew: {"restart": {"executionCount": 4}} gives four executions.')
     machine_arn = stack.outputs["ContinueAsNewArn"]
     stack.start(machine_arn, {"restart": {"StateMachineArn": machine_arn, "executionCount": 4}}, "nightly")
     with step("four executions, each started by the one before it"):
@@ -111,8 +151,8 @@ def continue_as_new(stack: Stack) -> list[Row]:
 
 
 def both_together(stack: Stack) -> list[Row]:
-    """(e) A chain whose work fails midway is resumed and goes on to its last execution."""
-    title("(e) ContinueAsNew: the work of the second of three executions fails in its second iteration. Nobody helps.")
+    """(f) A chain whose work fails midway is resumed and goes on to its last execution."""
+    title("(f) ContinueAsNew: the work of the second of three executions fails in its second iteration. Nobody helps.")
     outage = {"run": "weekly-continue-2", "step": "iteration 1", "calls": 1}
     stack.start(stack.outputs["ContinueAsNewArn"], {"restart": {"executionCount": 3}, "outage": outage}, "weekly")
     with step("it fails, is resumed from ExampleWork, and goes on to its last execution"):
@@ -128,17 +168,18 @@ def both_together(stack: Stack) -> list[Row]:
 
 
 def wait_for_machine(stack: Stack, output: str) -> str:
-    """Wait until the Resumer has built a machine's GoToState machine and return its ARN."""
+    """Wait until a machine's GoToState machine is built and bound to the failed state; return its ARN."""
     arn = stack.outputs[output] + SUFFIX
 
     def look() -> str | None:
         try:
-            stack.states.describe_state_machine(stateMachineArn=arn)
+            found = stack.states.describe_state_machine(stateMachineArn=arn)
         except stack.states.exceptions.StateMachineDoesNotExist:
             return None
-        return arn
+        # The Resumer creates it for all states and then binds it to one, by an update: its first revision.
+        return arn if found.get("revisionId") else None
 
-    return wait_for(look, arn)
+    return wait_for(look, f"{arn}, bound to the failed state")
 
 
 def gotostate(*arguments: str) -> None:

@@ -77,8 +77,11 @@ class Stack:
 
     def executions(self, machine_arn: str) -> list[dict[str, Any]]:
         """Return a machine's executions, oldest first; none where the machine does not exist."""
+        pages = self.states.get_paginator("list_executions").paginate(
+            stateMachineArn=machine_arn, PaginationConfig={"PageSize": 1000}
+        )
         try:
-            found = self.states.list_executions(stateMachineArn=machine_arn)["executions"]
+            found = [execution for page in pages for execution in page["executions"]]
         except self.states.exceptions.StateMachineDoesNotExist:
             return []
         return sorted(found, key=lambda execution: execution["startDate"])

@@ -101,13 +101,13 @@ def test_the_seeds_command(account: Account, capsys: Capture) -> None:
     assert machine_arn("orders-with-GoToState") in printed
     assert "Failed state       B" in printed
     assert '{"n": 1.10}' in printed
-    assert account.changes == ["create orders-with-GoToState", "update orders-with-GoToState"]
+    assert account.changes == ["create orders-with-GoToState"]
 
 
 def test_build_creates_the_machine(account: Account, capsys: Capture) -> None:
     assert cli.main(["build", FAILED]) == 0
     assert capsys.readouterr().out == machine_arn("orders-with-GoToState") + "\n"
-    assert account.changes == ["create orders-with-GoToState", "update orders-with-GoToState"]
+    assert account.changes == ["create orders-with-GoToState"]
 
 
 def test_build_prints_a_definition_without_aws(tmp_path: Path, capsys: Capture) -> None:
@@ -495,6 +495,7 @@ def test_a_binding_that_fails_is_said(account: Account, capsys: Capture, argumen
         if operation == "UpdateStateMachine":
             raise EndpointConnectionError(endpoint_url="https://states")
 
+    assert cli.main(["build", account.add_failure("orders", "earlier", failure_events("A"))]) == 0
     account.gate = refuse
     assert cli.main(arguments) == 1
     error = capsys.readouterr().err

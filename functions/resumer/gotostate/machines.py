@@ -54,25 +54,26 @@ def ensure(memory: Memory, failure: Failure) -> str:
     raise TransientError(f"{wanted.arn} was changed by others {_TRIES} times meanwhile; try again")
 
 
-def bind(memory: Memory, failure: Failure, state: str) -> bool:
-    """Let the input {"resuming": true} go to a state; False, with a warning in the log, when AWS refuses.
+def prepare(memory: Memory, failure: Failure, state: str) -> bool:
+    """Build the GoToState machine of a failure for people at a console, where {"resuming": true} goes to a state.
 
-    For people at a console alone, who start the machine by its plain ARN: it publishes no version.
+    They start it by its plain ARN, so an update publishes no version. Returns False, with a warning in the log, when
+    the machine is there and AWS refuses to change it. Raises ForeignMachineError.
     """
+    wanted = Machine(failure.machine_arn, router.add_gotostate(failure.source, state), failure.ran.configuration)
+    current = memory.aws.machine(failure.machine_arn)
+    if current is None and memory.aws.create(wanted, _tags_for(failure)):
+        return True
+    if current and _is_same(current, wanted):
+        return True
+    # It may have been adopted by somebody since it was built: the tags tell.
+    memory.forget_tags(failure.machine_arn)
+    _refuse_foreign(memory, failure, current)
     try:
-        current = memory.aws.machine(failure.machine_arn)
-        wanted = Machine(failure.machine_arn, router.add_gotostate(failure.source, state), failure.ran.configuration)
-        if current and _is_same(current, wanted):
-            return True
-        # It may have been adopted by somebody since its versions were published: their tags tell.
-        memory.forget_tags(failure.machine_arn)
-        _refuse_foreign(memory, failure, current)
         if memory.aws.update(wanted, publish=False):
             return True
         problem = "somebody else changes the machine"
-    except ForeignMachineError:
-        raise
-    except Exception as error:  # noqa: BLE001  whatever it is, the machine is built, and the object form works
+    except Exception as error:  # noqa: BLE001  whatever it is, the machine is there, and the object form works
         problem = str(error)
     _log.warning("the input {'resuming': true} may go to another state: %s", problem)
     return False

@@ -160,8 +160,7 @@ def carry_out(memory: Memory, plan: Plan, settings: Settings) -> Outcome:
     # The input first: one that is too large must leave nothing half prepared.
     input_text = plan.resume_input()
     if decision.action is Action.PREPARE:
-        machines.ensure(memory, failure)
-        if not machines.bind(memory, failure, plan.state):
+        if not machines.prepare(memory, failure, plan.state):
             decision = replace(decision, reason=f"{decision.reason}; {_NOT_BOUND}")
         return replace(_told(plan, Result.PREPARED, decision, settings), machine=failure.machine_arn)
     started = start(memory, failure, input_text)

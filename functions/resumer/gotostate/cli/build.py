@@ -53,8 +53,7 @@ def _built(account: Account) -> Plan:
     # An input that is too large must leave nothing half built.
     plan.resume_input()
     assert plan.state is not None
-    machines.ensure(account.memory, plan.failure)
-    if not machines.bind(account.memory, plan.failure, plan.state):
+    if not machines.prepare(account.memory, plan.failure, plan.state):
         raise recovery.not_bound(plan)
     return plan
 

@@ -1,0 +1,64 @@
+"""The function's memory with the largest payloads that Step Functions has."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+TESTS = Path(__file__).parents[1]
+MEGABYTES = 256
+
+# In a process of its own, as the peak of this one is pytest's. The account in memory holds one payload; what crosses
+# the wire is what counts, and the client parses it page by page.
+SCRIPT = """
+import json, os, resource, sys
+os.environ |= {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "POWERTOOLS_LOG_LEVEL": "CRITICAL"}
+import resumer
+from fake_account import Account, failure_events
+
+class Context:
+    aws_request_id = "r"
+    def get_remaining_time_in_millis(self):
+        return 30_000
+
+payload = json.dumps("x" * 250_000)
+small = json.dumps("x" * 120_000)
+states = {
+    "W": {"Type": "Task", "Assign": {"n": 1}, "Next": "C"},
+    "C": {"Type": "Choice", "Choices": [], "Default": "W"},
+}
+called = {"resourceType": "l", "resource": "i"}
+account = Account()
+account.add_machine("orders", {"StartAt": "W", "States": states}, {"gotostate": "resume"})
+events = failure_events("W", small)[:1]
+for number in range(2, 1_500, 4):
+    entered = {"name": "W", "input": small}
+    left = {"name": "W", "output": payload, "assignedVariables": {"n": "1"}}
+    kinds = (
+        ("TaskStateEntered", {"stateEnteredEventDetails": entered}),
+        ("TaskScheduled", {"taskScheduledEventDetails": {**called, "region": "r", "parameters": payload}}),
+        ("TaskSucceeded", {"taskSucceededEventDetails": {**called, "output": payload}}),
+        ("TaskStateExited", {"stateExitedEventDetails": left}),
+    )
+    events += [
+        {"type": kind, "id": number + place, "previousEventId": number + place - 1, **details}
+        for place, (kind, details) in enumerate(kinds)
+    ]
+events = [*events[:-3], {**failure_events("W")[-1], "id": len(events)}]
+arn = account.add_failure("orders", "o", events)
+memory = account.memory()
+resumer._memory = lambda: memory
+answer = resumer.handler(account.event(arn), Context())
+megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+print(json.dumps({"outcome": answer["outcome"], "megabytes": megabytes}))
+"""
+
+
+def test_a_history_of_the_largest_payloads_fits_into_256_megabytes() -> None:
+    paths = [str(TESTS), str(TESTS.parent / "functions" / "resumer")]
+    script = f"import sys; sys.path[:0] = {paths!r}\n{SCRIPT}"
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    told = json.loads(run.stdout.splitlines()[-1])
+    assert told["outcome"] == "resumed"
+    assert told["megabytes"] < MEGABYTES, told
