@@ -58,7 +58,7 @@ deploy-local: setup ## Build and deploy into the running local account
 	@$(ACCOUNT) using -- bash -c '"$$SAM" build && "$$SAM" deploy --config-env local'
 
 .PHONY: bench
-bench: setup ## Run the benchmarks
+bench: setup ## Run the benchmarks (`python -m bench storm` is the storm alone)
 	@PYTHONPATH=local $(ACCOUNT) run -- $(BIN)/python -m bench
 
 .PHONY: format

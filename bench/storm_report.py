@@ -11,10 +11,10 @@ from bench.storm import BEFORE, FAILING_SECONDS, ORIGINAL, SCENARIOS, CallSequen
 COLOURS = {"now": ("#0b6e4f", "#4cd9a0"), "before": ("#b45309", "#fbbf24"), "original": ("#b91c1c", "#f87171")}
 LABELS = {
     "now": "now: all resumed",
-    "before": "before the queue: {resumed:,} resumed, the rest are dead letters",
+    "before": "before the queue: {resumed:,} resumed, then dead letters",
     "original": "the original script's calls: {resumed:,} resumed",
 }
-WIDTH, HEIGHT, LEFT, TOP = 720, 300, 64, 24
+WIDTH, HEIGHT, LEFT, RIGHT, TOP = 720, 300, 64, 28, 24
 CHART_SECONDS = 720
 
 
@@ -70,10 +70,11 @@ def _chart(failures: int) -> str:
     paths, marks = [], []
     for name, times in series.items():
         paths.append(f'<path class="{name}" d="{_path(times, failures)}"/>')
-    height = {"now": 26, "before": 218, "original": 246}
+    places = {"now": (WIDTH - 300, TOP + 26), "before": (WIDTH - RIGHT, 268), "original": (WIDTH - RIGHT, 292)}
     for name, times in series.items():
+        x, y = places[name]
         text = LABELS[name].format(resumed=len(times))
-        marks.append(f'<text class="{name}" x="{LEFT + 330}" y="{TOP + height[name]}">{text}</text>')
+        marks.append(f'<text class="{name}" x="{x}" y="{y}" text-anchor="end">{text}</text>')
     light = "".join(f"path.{name}{{stroke:{one}}}text.{name}{{fill:{one}}}" for name, (one, _) in COLOURS.items())
     dark = "".join(f"path.{name}{{stroke:{two}}}text.{name}{{fill:{two}}}" for name, (_, two) in COLOURS.items())
     return f"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT + 60}" role="img"
@@ -101,7 +102,7 @@ def _grid(failures: int) -> str:
     lines = [f'<text x="{LEFT}" y="{TOP - 8}">failures resumed, of {failures:,} in {FAILING_SECONDS} seconds</text>']
     for part in (0, 0.25, 0.5, 0.75, 1):
         y = _y(part)
-        lines.append(f'<line class="grid" x1="{LEFT}" y1="{y}" x2="{WIDTH - 16}" y2="{y}"/>')
+        lines.append(f'<line class="grid" x1="{LEFT}" y1="{y}" x2="{WIDTH - RIGHT}" y2="{y}"/>')
         lines.append(f'<text x="{LEFT - 8}" y="{y + 4}" text-anchor="end">{round(part * failures):,}</text>')
     y = TOP + HEIGHT + 18
     lines += [
@@ -112,7 +113,7 @@ def _grid(failures: int) -> str:
 
 
 def _x(seconds: float) -> float:
-    return LEFT + (WIDTH - 16 - LEFT) * seconds / CHART_SECONDS
+    return LEFT + (WIDTH - RIGHT - LEFT) * seconds / CHART_SECONDS
 
 
 def _y(part: float) -> float:

@@ -4,11 +4,9 @@ import json
 import os
 from dataclasses import asdict
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
-from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
-from aws_lambda_powertools.utilities.typing import LambdaContext
 from gotostate import recovery
 from gotostate.errors import ArnError, ReportError, ThrottledError
 from gotostate.memory import Memory
@@ -18,6 +16,9 @@ from gotostate.report import Report, execution_of
 from gotostate.settings import settings_from
 from gotostate.stepfunctions import StepFunctions
 
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
 # What is kept of the function's time: for the calls of the last recovery, and for the answer.
 RESERVE_SECONDS = 3.0
 # A recovery is not begun with less time than this.
@@ -26,7 +27,7 @@ LEAST_SECONDS = 5.0
 logger = Logger(service="resumer")
 
 
-def handler(event: Any, context: LambdaContext) -> dict[str, Any]:
+def handler(event: Any, context: "LambdaContext") -> dict[str, Any]:
     """Deal with failed executions.
 
     event: an SQS batch, {"Records": [...]}, each body an EventBridge event; answers {"batchItemFailures": [...]}
@@ -36,12 +37,15 @@ def handler(event: Any, context: LambdaContext) -> dict[str, Any]:
     permission, a wrong setting) is tried again, and ends in the dead-letter queue.
     """
     if isinstance(event, dict) and isinstance(event.get("Records"), list):
+        # Here and not above: it takes as long to import as all the rest, and a bare event need not wait for it.
+        from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+
         processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
         return dict(process_partial_response(event, lambda record: _message(record, context), processor, context))
     return _recovered(event, context)
 
 
-def _message(record: Any, context: LambdaContext) -> dict[str, Any]:
+def _message(record: Any, context: "LambdaContext") -> dict[str, Any]:
     """Deal with one message of the queue."""
     if _seconds_left(context) < LEAST_SECONDS:
         raise ThrottledError("there is no time left in this invocation; the message goes back to the queue")
@@ -52,7 +56,7 @@ def _message(record: Any, context: LambdaContext) -> dict[str, Any]:
     return _recovered(event, context)
 
 
-def _recovered(event: object, context: LambdaContext) -> dict[str, Any]:
+def _recovered(event: object, context: "LambdaContext") -> dict[str, Any]:
     execution = execution_of(event)
     logger.set_correlation_id(context.aws_request_id)
     logger.append_keys(execution=execution, state=None, outcome=None, reason=None)
@@ -111,7 +115,7 @@ def _sentence(outcome: Outcome) -> str:
     return f"{said}. Next: {outcome.next}" if outcome.next else said
 
 
-def _seconds_left(context: LambdaContext) -> float:
+def _seconds_left(context: "LambdaContext") -> float:
     return context.get_remaining_time_in_millis() / 1_000
 
 
