@@ -95,14 +95,33 @@ def test_the_definition_that_ran_is_never_mistaken(data: st.DataObject) -> None:
         assert ran.text == definition(world.updates[world.ran[report.execution]][1]).text
 
 
-def test_one_look_settles_all_that_started_before_it() -> None:
+def test_a_look_settles_all_that_started_before_it() -> None:
     world = World([(CREATED, 0), (CREATED + 50, 1)], lambda strategy: 0.0)
     reports = [world.start(str(number), CREATED + 100 + number / 10) for number in range(300)]
     memory = Memory(world, clock=lambda: world.now)  # type: ignore[arg-type]
     world.now = CREATED + 1_000
+    # As they come: each report tells a later time, by which a look may be dated.
     for report in reports:
         memory.machine_that_ran(report)
-    assert world.calls == {"revision_of": 1, "current": 1}
+    assert world.calls["revision_of"] == 1
+    assert world.calls["current"] <= 20
+    world.calls.clear()
+    for report in reports:
+        memory.machine_that_ran(report)
+    assert world.calls == {}
+
+
+@pytest.mark.parametrize("wrong_by", [-86_400.0, -3.0, 3.0, 86_400.0])
+def test_a_clock_that_is_wrong_mistakes_no_definition(wrong_by: float) -> None:
+    """Revisions are dated by AWS's clock; this computer's own counts seconds alone."""
+    world = World([(CREATED, 0), (CREATED + 300, 1)], lambda strategy: 0.0)
+    memory = Memory(world, clock=lambda: world.now + wrong_by)  # type: ignore[arg-type]
+    for second in range(0, 600, 3):
+        report = world.start(str(second), CREATED + second)
+        world.now = CREATED + second + 2
+        kind = world.updates[world.ran[report.execution]][1]
+        assert memory.machine_that_ran(report).definition.text == definition(kind).text
+    assert world.calls["revision_of"] < 20
 
 
 def test_answers_that_contradict_each_other_are_not_used() -> None:

@@ -105,8 +105,8 @@ class Memory:
     def __init__(self, aws: StepFunctions, clock: Callable[[], float] = lambda: time.time()) -> None:  # noqa: PLW0108
         self.aws = aws
         self._clock = clock
-        # The newest end of an execution that was reported.
-        self._latest = float("-inf")
+        # The newest time that AWS has reported, and when it came.
+        self._reported, self._reported_at = float("-inf"), 0.0
         self._tags: dict[str, _Tags] = {}
         self._all_asked_at = self._all_tags_at = float("-inf")
         self._all_tagged: set[str] = set()
@@ -170,7 +170,7 @@ class Memory:
 
     def machine_that_ran(self, report: Report) -> Machine:
         """Return the state machine as the reported execution ran it. Raises NotFoundError."""
-        self._latest = max(self._latest, report.stopped or self._latest)
+        self._take_time(report)
         if report.version:
             if kept := self._versions.get(report.version) or self.aws.machine(report.version):
                 self._keep(self._versions, report.version, kept)
@@ -197,7 +197,7 @@ class Memory:
         ):
             self._keep(self._revisions, machine_arn, known)
             return machine
-        known.asked_at = self._now()
+        known.asked_at = self._clock()
         revision = self.aws.revision_of(execution)
         known.add(revision, started)
         self._keep(self._revisions, machine_arn, known)
@@ -211,7 +211,7 @@ class Memory:
         """
         wait = started + MARGIN_SECONDS - self._now()
         if wait > 0:
-            if known.seen and self._now() - known.asked_at > ASKING_SECONDS:
+            if known.seen and self._clock() - known.asked_at > ASKING_SECONDS:
                 return None
             self.aws.pace.pause(wait + AHEAD_SECONDS)
         looked_at = self._now()
@@ -222,9 +222,17 @@ class Memory:
         known.add(Revision(current.machine, current.id, updated), looked_at)
         return known.surely_ran(started)
 
+    def _take_time(self, report: Report) -> None:
+        reported = max((time for time in (report.started, report.stopped) if time is not None), default=float("-inf"))
+        if reported > self._now():
+            self._reported, self._reported_at = reported, self._clock()
+
     def _now(self) -> float:
-        """Return the time; a failure that was reported is not in the future, whatever this computer's clock says."""
-        return max(self._clock(), self._latest)
+        """Return a time by AWS's clock that has surely come: the newest that it reported, and what has passed since.
+
+        Revisions are dated by AWS's clock, so this computer's own may only be used to count seconds.
+        """
+        return self._reported + (self._clock() - self._reported_at)
 
     @staticmethod
     def _updated(known: _Revisions, current: Revision) -> float | None:
@@ -276,7 +284,7 @@ class Memory:
 
     def is_recent(self, report: Report) -> bool:
         """Tell whether AWS reported a failure so lately that a read which does not show it may be behind."""
-        return report.is_event and report.stopped is not None and self._now() - report.stopped < RECENT_SECONDS
+        return report.is_event and report.stopped is not None and self._clock() - report.stopped < RECENT_SECONDS
 
     def first_start(self, execution_arn: str) -> bool:
         """Tell whether this function starts an execution for the first time, as far as it can remember."""

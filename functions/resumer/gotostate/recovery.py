@@ -108,20 +108,14 @@ def recover(memory: Memory, report: Report, settings: Settings) -> Outcome:
     so that the caller tries again or keeps the event.
     """
     arn = ExecutionArn.parse(report.execution)
+    # Nothing but the tags is read of a machine that has not opted in.
+    decision = policy.by_arn(arn) or _opt_in(memory, arn.machine_arn, settings, report.stopped)
+    if decision.action is Action.SKIP:
+        return _settled(report.execution, Result.SKIPPED, decision)
     try:
-        # Nothing but the tags is read of a machine that has not opted in.
-        decision = policy.by_arn(arn) or _opt_in(memory, arn.machine_arn, settings, report.stopped)
-        if decision.action is Action.SKIP:
-            return _settled(report.execution, Result.SKIPPED, decision)
         failure = read(memory, report, settings)
-    except NotFoundError as error:
-        if memory.is_recent(report):
-            raise TransientError(f"AWS does not show what has just failed: {error}; try again in a minute") from error
-        return _settled(report.execution, Result.SKIPPED, Decision(Action.SKIP, "not-found", str(error)))
-    except NotFailedError as error:
-        return _settled(report.execution, Result.SKIPPED, Decision(Action.SKIP, "not-failed", str(error)))
     except GotoStateError as error:
-        return _settled(report.execution, Result.GAVE_UP, Decision(Action.GIVE_UP, "unreadable", str(error)))
+        return _unread(memory, report, error)
     plan = planned(failure, policy.automatic(failure, decision, settings), settings)
     try:
         return carry_out(memory, plan, settings)
@@ -130,14 +124,19 @@ def recover(memory: Memory, report: Report, settings: Settings) -> Outcome:
         return _told(plan, Result.GAVE_UP, refused, settings)
 
 
+def _unread(memory: Memory, report: Report, error: GotoStateError) -> Outcome:
+    """Tell what comes of a failure that was not read. Raises TransientError where a read may be behind."""
+    if isinstance(error, NotFoundError) and memory.is_recent(report):
+        raise TransientError(f"AWS does not show what has just failed: {error}; try again in a minute") from error
+    for kind, rule in ((NotFoundError, "not-found"), (NotFailedError, "not-failed")):
+        if isinstance(error, kind):
+            return _settled(report.execution, Result.SKIPPED, Decision(Action.SKIP, rule, str(error)))
+    return _settled(report.execution, Result.GAVE_UP, Decision(Action.GIVE_UP, "unreadable", str(error)))
+
+
 def automatic_decision(memory: Memory, failure: Failure, settings: Settings) -> Decision:
     """Tell what automation does about a failure; changes nothing."""
-    if decision := policy.by_arn(failure.arn):
-        return decision
-    try:
-        allowed = _opt_in(memory, failure.arn.machine_arn, settings)
-    except NotFoundError as error:
-        return Decision(Action.SKIP, "no-machine", str(error))
+    allowed = policy.by_arn(failure.arn) or _opt_in(memory, failure.arn.machine_arn, settings)
     return policy.automatic(failure, allowed, settings)
 
 
@@ -285,7 +284,10 @@ def _opt_in(memory: Memory, machine_arn: str, settings: Settings, failed_at: flo
     """Decide by the machine's tags; of a GoToState machine the source's count, as people change those."""
     # A GoToState machine whose source has no tag has none itself, and is still its source's.
     is_built = machine_arn.endswith(resumption.SUFFIX)
-    tags = memory.tags(machine_arn, failed_at=None if is_built else failed_at)
+    try:
+        tags = memory.tags(machine_arn, failed_at=None if is_built else failed_at)
+    except NotFoundError as error:
+        return Decision(Action.SKIP, "not-found", str(error))
     own = policy.opt_in(tags, settings)
     source_arn = resumption.source_of(tags, machine_arn)
     if source_arn is None or own.rule == "off":

@@ -65,12 +65,19 @@ class Report:
             arn,
             given if included else None,
             redrives if isinstance(redrives, int) and not isinstance(redrives, bool) else None,
-            seconds(detail.get("startDate")),
-            seconds(detail.get("stopDate")),
+            _time(detail.get("startDate")),
+            _time(detail.get("stopDate")),
             version if isinstance(version, str) and version else None,
             "stateMachineVersionArn" in detail and not version and not detail.get("stateMachineAliasArn"),
             is_event=True,
         )
+
+
+def _time(value: object) -> float | None:
+    """Return a time of an event in seconds: AWS gives milliseconds, an emulator was seen to give ISO 8601."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return value / 1_000
+    return seconds(value)
 
 
 def execution_of(event: object) -> str:
