@@ -8,8 +8,8 @@ from pathlib import Path
 TESTS = Path(__file__).parents[1]
 MEGABYTES = 256
 
-# In a process of its own, as the peak of this one is pytest's (ru_maxrss is inherited, VmHWM is not). The account in memory holds one payload; what crosses
-# the wire is what counts, and the client parses it page by page.
+# In a process of its own, as the peak of this one is pytest's (ru_maxrss is inherited, VmHWM is not). The account in
+# memory holds one payload; what crosses the wire is what counts, and the client parses it page by page.
 SCRIPT = """
 import json, os, sys
 os.environ |= {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "POWERTOOLS_LOG_LEVEL": "CRITICAL"}
