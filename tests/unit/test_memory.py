@@ -142,6 +142,19 @@ def test_answers_that_contradict_each_other_are_not_used() -> None:
         assert memory.machine_that_ran(report).definition.text == definition(kind).text
 
 
+def test_revisions_without_ids_that_differ_are_not_used() -> None:
+    """An emulator may give no revisionId, and the time of the creation for each revision."""
+    world = World([(CREATED, 0), (CREATED + 100, 1)], lambda strategy: 0.0)
+    truth = world._revision
+    world._revision = lambda number: Revision(truth(number).machine, None, CREATED)  # type: ignore[method-assign]
+    memory = Memory(world, clock=lambda: world.now)  # type: ignore[arg-type]
+    world.now = CREATED + 1_000
+    for second in (50, 150, 250, 350):
+        report = world.start(str(second), CREATED + second)
+        kind = world.updates[world.ran[report.execution]][1]
+        assert memory.machine_that_ran(report).definition.text == definition(kind).text
+
+
 class Aws:
     """The few calls of a client, counted."""
 

@@ -61,6 +61,11 @@ class _Seen:
         updated = self.revision.updated
         return updated is not None and updated + MARGIN_SECONDS <= started <= self.until - MARGIN_SECONDS
 
+    def is_another_than(self, revision: Revision) -> bool:
+        """Tell whether what has the same id is not the same; the two calls may round its date differently."""
+        later = abs((self.revision.updated or 0.0) - (revision.updated or 0.0)) > MARGIN_SECONDS / 2
+        return later or self.revision.machine.definition.text != revision.machine.definition.text
+
 
 @dataclass
 class _Revisions:
@@ -90,7 +95,7 @@ class _Revisions:
         known = next((seen for seen in self.seen if seen.revision.id == revision.id), None)
         if known:
             known.until = max(known.until, until)
-            self.contradicted = self.contradicted or known.revision.updated != revision.updated
+            self.contradicted = self.contradicted or known.is_another_than(revision)
         else:
             self.seen.append(known := _Seen(revision, until))
         for other in self.seen:
