@@ -193,8 +193,10 @@ class World:
             raise ApiError("StateMachineDoesNotExist", 400)
         if operation == "describe_state_machine_for_execution":
             raise ApiError("ExecutionDoesNotExist", 400)
-        if operation == "list_tags_for_resource" and body["resourceArn"].endswith("-with-GoToState"):
-            return {"tags": []}
+        if operation == "list_tags_for_resource" and (machine := self.account.machines.get(body["resourceArn"])):
+            # Of a machine that was created a moment ago, and whose definition nobody has changed since.
+            is_new = machine.created > self.account.now - 120 and machine.revision.id is None
+            return {"tags": []} if is_new and machine.arn.endswith("-with-GoToState") else None
         return None
 
 
