@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 # What is kept of the function's time: for the calls of the last recovery, and for the answer.
 RESERVE_SECONDS = 3.0
+DEFAULT_SECONDS = 30.0
 # A recovery is not begun with less time than this.
 LEAST_SECONDS = 5.0
 
@@ -58,7 +59,7 @@ def _message(record: Any, context: "LambdaContext") -> dict[str, Any]:
 
 def _recovered(event: object, context: "LambdaContext") -> dict[str, Any]:
     execution = execution_of(event)
-    logger.set_correlation_id(context.aws_request_id)
+    logger.set_correlation_id(getattr(context, "aws_request_id", None))
     logger.append_keys(execution=execution, state=None, outcome=None, reason=None)
     if os.environ.get("LOG_PAYLOADS") == "true":
         logger.info("received", extra={"event": event})
@@ -116,7 +117,9 @@ def _sentence(outcome: Outcome) -> str:
 
 
 def _seconds_left(context: "LambdaContext") -> float:
-    return context.get_remaining_time_in_millis() / 1_000
+    # A replay from a script or a test may come without a context of Lambda's.
+    left = getattr(context, "get_remaining_time_in_millis", None)
+    return left() / 1_000 if left else DEFAULT_SECONDS
 
 
 @cache

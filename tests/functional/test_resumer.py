@@ -219,6 +219,11 @@ def test_the_sample_of_a_batch_is_resumed(account: Account) -> None:
     assert len(account.resumed("orders-with-GoToState")) == 1
 
 
+def test_a_replay_without_lambdas_context_is_dealt_with(account: Account) -> None:
+    context: Any = None
+    assert resumer.handler(event(), context)["outcome"] == "resumed"
+
+
 def test_a_request_by_hand_travels_in_the_same_shape(account: Account) -> None:
     request = {
         "source": "gotostate",
