@@ -10,7 +10,8 @@ from gotostate import jsontext
 from gotostate.definition import Definition
 from gotostate.errors import DefinitionError, GotoStateError, HistoryError, NotFailedError, StillRunningError
 from gotostate.events import HistoryEvent
-from gotostate.history import FailurePoint, Reported, Why, last_visit, locate
+from gotostate.history import FailurePoint, Why, last_visit, locate
+from gotostate.visits import Reported
 
 CASES = sorted((Path(__file__).parent.parent / "golden" / "history").glob("*.json"))
 

@@ -8,10 +8,11 @@ import pytest
 from gotostate import nesting, policy
 from gotostate.definition import Definition, Machine
 from gotostate.failure import EarlierResume, Failure
-from gotostate.history import Ending, FailurePoint, Why
+from gotostate.history import FailurePoint, Why
 from gotostate.nesting import Parent, Pattern
 from gotostate.policy import Action, Decision, Mode, Settings
 from gotostate.resumption import Chain, ExecutionArn
+from gotostate.visits import Ending
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -19,7 +19,7 @@ from gotostate.errors import (
     TransientError,
 )
 from gotostate.failure import EarlierResume, Failure
-from gotostate.history import FailurePoint, Reported
+from gotostate.history import FailurePoint
 from gotostate.memory import Memory
 from gotostate.nesting import Parent, Pattern
 from gotostate.pace import error_code
@@ -27,6 +27,7 @@ from gotostate.policy import Action, Decision, Settings
 from gotostate.report import Report
 from gotostate.resumption import ExecutionArn
 from gotostate.stepfunctions import Execution, is_denied
+from gotostate.visits import Reported
 
 _NOT_BOUND = (
     'the input {"resuming": true} could not be bound to this state and may go to another one; '
