@@ -511,6 +511,23 @@ def test_a_read_that_does_not_show_the_failure_yet_is_tried_again() -> None:
     assert case.recover(report=partly).outcome is Result.RESUMED
 
 
+def test_a_description_that_is_behind_a_failed_redrive_is_read_again() -> None:
+    """The event does not say which redrive failed; that it was after the redrive, its stopDate says."""
+    case = orders()
+    case.account.now += 10
+    case.account.redrive(case.failed, failure_events("B")[-1])
+    case.account.now += 10
+    case.account.end(case.failed, "FAILED")
+    event = case.account.event(case.failed, redriveCount=None)
+    case.account.end(case.failed, "RUNNING")
+    with pytest.raises(TransientError, match="not show the failure"):
+        case.recover(report=Report.from_event(event))
+    case.account.end(case.failed, "FAILED")
+    case.account.runs[case.failed].redriven = case.account.now + 60
+    case.account.end(case.failed, "RUNNING")
+    assert case.recover(report=Report.from_event(event)).outcome is Result.SKIPPED
+
+
 @pytest.mark.parametrize(
     "code", ["AccessDeniedException", "KmsAccessDeniedException", "ValidationException", "ExecutionDoesNotExist"]
 )

@@ -248,6 +248,26 @@ def test_what_is_throttled_longer_than_there_is_time_goes_back() -> None:
     assert sum(waited) <= 3
 
 
+def test_nothing_is_begun_or_waited_for_past_the_deadline() -> None:
+    now: list[float] = [0.0]
+    called: list[str] = []
+
+    def make() -> dict[str, Any]:
+        called.append("made")
+        now[0] += 2
+        return {}
+
+    pace = Pace(clock=lambda: now[0], sleep=lambda seconds: None)
+    pace.set_deadline(3)
+    with pytest.raises(ThrottledError, match="no time left to wait"):
+        pace.pause(4)
+    pace.call("get_execution_history", make)
+    pace.call("get_execution_history", make)
+    with pytest.raises(ThrottledError, match="the invocation ends"):
+        pace.call("get_execution_history", make)
+    assert called == ["made", "made"]
+
+
 @pytest.mark.parametrize(("status", "tries"), [(500, 3), (503, 3), (400, 1)])
 def test_a_failure_of_awss_own_is_tried_again_a_few_times(
     stubbed: tuple[StepFunctions, Stubber], status: int, tries: int
