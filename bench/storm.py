@@ -70,6 +70,12 @@ def document(comment: str = "") -> dict[str, Any]:
     return {"Comment": comment, "StartAt": STATES[0], "States": states}
 
 
+def limit_seconds(failures: int) -> float:
+    """Return how long the histories of so many failures take at AWS's quota, and no less than they take to fail."""
+    burst, refill = QUOTAS["GetExecutionHistory"]
+    return max((failures - burst) / refill, FAILING_SECONDS)
+
+
 @dataclass(frozen=True)
 class Scenario:
     """What fails. update: the machines get another definition midway. strangers: failures that did not opt in."""
@@ -312,8 +318,7 @@ class Storm:
         resumed = [run for arn, run in self.account.runs.items() if "-with-GoToState:" in arn]
         originals = Counter(json.loads(run.input)["resuming"]["execution"] for run in resumed)
         seconds = max((run.started for run in resumed), default=BEGINNING) - BEGINNING
-        burst, refill = QUOTAS["GetExecutionHistory"]
-        limit = max((self.failures - burst) / refill, FAILING_SECONDS)
+        limit = limit_seconds(self.failures)
         calls = self.quotas.answered
         return {
             "scenario": self.scenario.name,
@@ -418,8 +423,7 @@ class CallSequence:
     def result(self) -> dict[str, Any]:
         calls = self.quotas.answered
         seconds = max(self.done_at, default=0.0)
-        burst, refill = QUOTAS["GetExecutionHistory"]
-        limit = max((self.failures - burst) / refill, FAILING_SECONDS)
+        limit = limit_seconds(self.failures)
         return {
             "scenario": self.name,
             "failures": self.failures,

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from email.utils import formatdate
 from typing import Any
 
-from fake_account import BEGINNING, Account, RefusalError
+from fake_account import Account, RefusalError
 from gotostate import recovery
 from gotostate.memory import Memory
 from gotostate.pace import Pace
@@ -252,6 +252,3 @@ def every_choice(run: Callable[[Callable[[int], int]], None], most: int = 100_00
         taken[-1] += 1
         prefix = taken
     raise AssertionError(f"more than {most} sequences of choices")
-
-
-START = BEGINNING
