@@ -177,9 +177,12 @@ class Memory:
         """Return the state machine as the reported execution ran it. Raises NotFoundError."""
         self._take_time(report)
         if report.version:
-            if kept := self._versions.get(report.version) or self.aws.machine(report.version):
-                self._keep(self._versions, report.version, kept)
-                return kept
+            if report.version in self._versions:
+                self._versions.move_to_end(report.version)
+                return self._versions[report.version]
+            if machine := self.aws.machine(report.version):
+                self._keep(self._versions, report.version, machine)
+                return machine
             # The version was deleted since; its executions are described still.
             return self.aws.revision_of(report.execution).machine
         if not report.on_plain_arn or report.started is None:
@@ -250,9 +253,10 @@ class Memory:
         """Return a definition without its router."""
         if not definition.is_gotostate:
             return definition
-        kept = self._sources.get(definition.text) or Machine("", router.remove_gotostate(definition), {})
-        self._keep(self._sources, definition.text, kept)
-        return kept.definition
+        if definition.text not in self._sources:
+            self._keep(self._sources, definition.text, Machine("", router.remove_gotostate(definition), {}))
+        self._sources.move_to_end(definition.text)
+        return self._sources[definition.text].definition
 
     def serving(self, wanted: Machine) -> str | None:
         """Return the version of a GoToState machine that serves a source, if it was found lately."""
