@@ -108,3 +108,35 @@ def tell_when_a_revision_was_made() -> None:
 
     StateMachineRevision.create_revision = create_revision
     Execution.to_describe_state_machine_for_execution_output = described
+
+
+@hooks.on_infra_start()
+def end_histories_where_they_were_aborted() -> None:
+    """Write no more events of a branch or iteration that was aborted, as AWS does.
+
+    LocalStack goes on for a moment, skips what it has not computed yet, and writes StateExited with what is left.
+    """
+    from localstack.services.stepfunctions.asl.eval.environment import Environment
+    from localstack.services.stepfunctions.asl.eval.event.event_manager import EventManager
+    from localstack.services.stepfunctions.asl.eval.program_state import ProgramError, ProgramStopped, ProgramTimedOut
+
+    add = EventManager.add_event
+
+    def known(open_frame: Callable[..., Environment]) -> Callable[..., Environment]:
+        def opened(self: Environment, *args: Any, **kwargs: Any) -> Environment:
+            frame = open_frame(self, *args, **kwargs)
+            frame.event_history_context.frame = frame
+            return frame
+
+        return opened
+
+    def add_unless_aborted(self: EventManager, context: Any, event_type: Any, *args: Any, **kwargs: Any) -> int:
+        frame = getattr(context, "frame", None)
+        state = frame._program_state if frame else None  # noqa: SLF001  the other way to it makes a deep copy
+        if isinstance(state, ProgramError | ProgramStopped | ProgramTimedOut) and "Iteration" not in str(event_type):
+            return int(context.last_published_event_id)
+        return int(add(self, context, event_type, *args, **kwargs))
+
+    Environment.open_frame = known(Environment.open_frame)
+    Environment.open_inner_frame = known(Environment.open_inner_frame)
+    EventManager.add_event = add_unless_aborted
