@@ -80,7 +80,7 @@ def _recovered(event: object, context: "LambdaContext") -> dict[str, Any]:
     log = logger.error if outcome.outcome is Result.GAVE_UP else logger.info
     log(
         _sentence(outcome),
-        extra={name: answer[name] for name in ("rule", "machine", "resumed", "attempt", "delaySeconds")},
+        extra={name: answer[name] for name in ("rule", "machine", "resumed", "attempt", "delaySeconds", "inside")},
     )
     return answer
 
@@ -109,6 +109,7 @@ def _sentence(outcome: Outcome) -> str:
                 f"resumed from {outcome.state!r}, attempt {outcome.attempt} of {outcome.max_attempts}, "
                 f"after {outcome.delay_seconds} s: {outcome.resumed}"
             )
+            said += f" ({outcome.inside})" if outcome.inside else ""
         case Result.PREPARED:
             said = f"prepared for a person: {outcome.reason}"
         case _:

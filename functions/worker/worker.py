@@ -17,24 +17,28 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """Do one step.
 
     event: step (its name); needs (field name to JSON type, optional) of value (the step's input);
-    run (the key that calls are counted under, optional) and failures (calls that fail at first), or an
-    outage in value, {"run", "step", "calls"}, that says the same of one step of a loop.
+    run (the key that calls are counted under, optional) and failures (how many calls fail at first, or a list of
+    the numbers of those that fail), or an outage in value, {"run", "step", "calls"}, that says the same of one step
+    of a loop.
     Answers the same however many calls it took, so that a resumed run's output equals a smooth one's.
     """
     if "run" in event:
         calls = _count_call(event["run"], event["step"])
-        if calls <= _failures(event):
+        if _fails(event, calls):
             raise DependencyDownError(f"{event['step']}: the dependency is down (call {calls})")
     for field, kind in event.get("needs", {}).items():
         _check(event["step"], event.get("value", {}), field, kind)
     return {"step": event["step"], "done": True}
 
 
-def _failures(event: dict[str, Any]) -> int:
+def _fails(event: dict[str, Any], call: int) -> bool:
+    failures = event.get("failures", 0)
+    if isinstance(failures, list):
+        return call in failures
     outage = event.get("value", {}).get("outage")
     if isinstance(outage, dict) and (outage.get("run"), outage.get("step")) == (event["run"], event["step"]):
-        return int(outage["calls"])
-    return int(event.get("failures", 0))
+        failures = outage["calls"]
+    return call <= int(failures)
 
 
 def _check(step: str, value: dict[str, Any], field: str, kind: str) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from fake_account import Account, machine_arn
-from gotostate import jsontext, machines, recovery, resumption, router
+from gotostate import jsontext, machines, reading, recovery, resumption, router
 from gotostate.definition import Definition
 from gotostate.policy import Settings
 from gotostate.report import Report
@@ -59,5 +59,5 @@ def test_by_hand_a_machine_that_was_deleted_since_can_be_resumed() -> None:
     arn = account.add_failure(run["machine"], run["name"], run["events"], run["input"])
     del account.machines[machine_arn("orders")]
     memory = account.memory()
-    failure = recovery.read(memory, Report(arn), SETTINGS)
+    failure = reading.read(memory, Report(arn), SETTINGS)
     assert machines.ensure(memory, failure) == machine_arn("orders-with-GoToState") + ":1"

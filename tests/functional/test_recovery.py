@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from fake_account import Account, RefusalError, execution_arn, failure_events, machine_arn
-from gotostate import machines, recovery
+from gotostate import machines, reading, recovery
 from gotostate.errors import ArnError, TransientError
 from gotostate.events import HistoryEvent
 from gotostate.memory import Memory
@@ -893,13 +893,13 @@ def test_an_input_of_very_many_digits_is_handed_on() -> None:
 
 def test_the_newest_of_a_chain_is_found() -> None:
     case = orders()
-    failure = recovery.read(case.memory, Report(case.failed), Settings())
-    assert recovery.newest_of_chain(case.memory, failure) is None
+    failure = reading.read(case.memory, Report(case.failed), Settings())
+    assert reading.newest_of_chain(case.memory, failure) is None
     first = case.recover().resumed
     assert first
     fail_again(case, first)
     second = case.recover(first).resumed
-    newest = recovery.newest_of_chain(case.memory, failure)
+    newest = reading.newest_of_chain(case.memory, failure)
     assert newest
     assert newest.arn == second
 

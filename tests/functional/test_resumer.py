@@ -142,6 +142,7 @@ def test_prepared_says_what_to_type(account: Account) -> None:
         ("DEFAULT_MODE", "on"),
         ("BACKOFF_SECONDS", "1.5"),
         ("MAX_BACKOFF_SECONDS", ""),
+        ("RESUME_INSIDE", "yes"),
         ("BACKOFF_RATE", "fast"),
         ("BACKOFF_RATE", "0.5"),
         ("BACKOFF_RATE", "nan"),

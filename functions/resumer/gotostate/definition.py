@@ -1,13 +1,15 @@
 """A state machine definition: its text as AWS holds it, and the questions that are asked of it."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from gotostate import jsontext
 from gotostate.errors import DefinitionError, UnknownStateError
+
+Namer = Callable[[str], str]
 
 # Each state that router.py adds carries this comment. Deployed machines carry it: never change it.
 ROUTER_MARK = "Added by sfn-resume"
@@ -16,6 +18,10 @@ ROUTER_MARK = "Added by sfn-resume"
 ROUTE_START = 0
 ROUTE_TARGET = 2
 ROUTE_ON = 3
+
+# How the first state's comment names a container that was opened; fixed for the same reason.
+OPENED_COMMENT = " Goes on inside {}."
+_OPENED = re.compile(r' Goes on inside (".*")\.$', re.DOTALL)
 
 _ROUTER_START = re.compile(r"GoToState( \d+)?")
 _ROUTER_STATE = re.compile(r"GoToState( [A-Z][a-z]+)?( \d+)?")
@@ -108,7 +114,7 @@ class Definition:
                 state = self.states[name]
                 # The rules of the last Choice lead to the source's own states.
                 is_last = name.startswith("GoToState Enter")
-                waiting += [state.get("Default")] if is_last else _followers(state, by_catch=False)
+                waiting += [state.get("Default")] if is_last else followers(state, by_catch=False)
         return frozenset(found)
 
     def _is_added(self, name: object) -> bool:
@@ -127,6 +133,12 @@ class Definition:
         rules = self.document["States"][self.document["StartAt"]]["Choices"]
         target = rules[ROUTE_TARGET]["Next"]
         return rules[ROUTE_START]["Next"], None if target in self.router_states else target
+
+    @property
+    def opened(self) -> str | None:
+        """Name, in a GoToState definition, of the Parallel or Map that was opened (inside.py), if one was."""
+        found = _OPENED.search(self.states[self.document["StartAt"]].get("Comment", "")) if self.is_gotostate else None
+        return str(jsontext.parse(found[1])) if found else None
 
     @property
     def enterable_states(self) -> list[str]:
@@ -152,12 +164,12 @@ class Definition:
         by_catch: follow Catch as well.
         """
         found: list[str] = []
-        waiting = list(_followers(self.states[state], by_catch=by_catch))
+        waiting = list(followers(self.states[state], by_catch=by_catch))
         while waiting:
             name = waiting.pop(0)
             if name in self.states and name not in found:
                 found.append(name)
-                waiting += _followers(self.states[name], by_catch=by_catch)
+                waiting += followers(self.states[name], by_catch=by_catch)
         return found
 
     @cached_property
@@ -167,7 +179,7 @@ class Definition:
         Map and Parallel have scopes of their own for what is assigned inside them, so only their own
         Assign counts (https://docs.aws.amazon.com/step-functions/latest/dg/workflow-variables.html).
         """
-        return tuple(sorted({name for state in self.states.values() for name in _assigned_by(state)}))
+        return tuple(sorted({name for state in self.states.values() for name in assigned_by(state)}))
 
     @cached_property
     def reads_execution_input(self) -> bool:
@@ -187,6 +199,24 @@ class Machine:
     configuration: Mapping[str, Any] = field(hash=False)
 
 
+def free_names(definition: Definition) -> Namer:
+    """Return a function that turns the name of a state into one that the definition does not use."""
+
+    def free(wanted: str) -> str:
+        name, number = wanted, 2
+        while name in definition.all_states:
+            name, number = f"{wanted} {number}", number + 1
+        return name
+
+    return free
+
+
+def jsonata_string(text: str) -> str:
+    """Write a JSONata string; %} would end the expression, so it is cut in two."""
+    literal = jsontext.write(text)
+    return literal if "%}" not in literal else "(" + literal.replace("%}", '%" & "}') + ")"
+
+
 def states_within(container: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Yield the name and body of each state of a definition, branch or item processor, and of those inside them."""
     states = container.get("States")
@@ -198,7 +228,8 @@ def states_within(container: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[s
                     yield from states_within(nested)
 
 
-def _followers(state: Mapping[str, Any], *, by_catch: bool) -> Iterator[str]:
+def followers(state: Mapping[str, Any], *, by_catch: bool) -> Iterator[str]:
+    """Yield the names of the states that may come right after a state."""
     rules: Iterable[Any] = [state, *state.get("Choices", []), *(state.get("Catch", []) if by_catch else [])]
     for rule in rules:
         if isinstance(rule, dict) and isinstance(rule.get("Next"), str):
@@ -207,7 +238,8 @@ def _followers(state: Mapping[str, Any], *, by_catch: bool) -> Iterator[str]:
         yield state["Default"]
 
 
-def _assigned_by(state: Mapping[str, Any]) -> Iterator[str]:
+def assigned_by(state: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the names of the variables that a state, a rule or a Catch of it assigns; not those inside it."""
     rules = [state, *state.get("Catch", []), *state.get("Choices", [])]
     for rule in rules:
         if isinstance(rule, dict) and isinstance(rule.get("Assign"), dict):

@@ -21,6 +21,14 @@ class HistoryError(GotoStateError):
     """The execution history cannot be read, or a part of it that is needed is missing."""
 
 
+class UnclearError(GotoStateError):
+    """It cannot be told, or not be handed on, what was done inside a container: the whole of it runs again."""
+
+
+class RefusedError(GotoStateError):
+    """AWS refuses a state machine definition."""
+
+
 class NotFailedError(GotoStateError):
     """The execution succeeded or still runs, so that there is nothing to resume."""
 

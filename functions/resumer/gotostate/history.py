@@ -7,13 +7,15 @@ on histories that were recorded on AWS).
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from gotostate import jsontext
+from gotostate.containers import is_container, variable
 from gotostate.definition import Definition
 from gotostate.errors import HistoryError
 from gotostate.events import HistoryEvent, details_of, payload, succeeded_output
+from gotostate.progress import Steps
 from gotostate.visits import Ending, Reader, Reported, Trail, Visit, add_older
 
 # A Fail state is resumed before it, at work that can be done again; Pass, Wait and Choice do none.
@@ -24,7 +26,7 @@ _TASK_SUCCEEDED = ("TaskSucceeded", "LambdaFunctionSucceeded", "ActivitySucceede
 _CONTAINER_SUCCEEDED = ("ParallelStateSucceeded", "MapStateSucceeded", "MapRunSucceeded")
 _AFTER_WORK = ("Output", "Assign", "ResultSelector")
 # Errors that Step Functions itself raises while it processes data.
-_PROCESSING_ERRORS = (
+PROCESSING_ERRORS = (
     "States.Runtime",
     "States.QueryEvaluationError",
     "States.DataLimitExceeded",
@@ -59,6 +61,8 @@ class FailurePoint:
     input: that state's input as JSON text; None with resume_from.
     variables: name to JSON text, as they stood when that state was entered.
     output: JSON text of what finished work gave, where that work needs no repeat (Why.FINISHED, Why.DONE).
+    steps: what happened inside a Parallel or Map, where that is the state to resume from; None otherwise.
+    held: JSON text of the variable by which an opened container finds its record (inside.py), as it stood then.
     """
 
     ending: Ending
@@ -68,6 +72,8 @@ class FailurePoint:
     variables: Mapping[str, str]
     why: Why
     output: str | None = None
+    steps: Steps | None = field(default=None, repr=False)
+    held: str | None = None
 
 
 def locate(
@@ -121,7 +127,15 @@ def last_variables(events: Iterable[HistoryEvent], definition: Definition) -> di
     reader.read_ending(None)
     variables: dict[str, str] = {}
     reader.collect(variables)
-    return variables
+    return _parted(variables, definition)[0]
+
+
+def input_of(events: Iterable[HistoryEvent]) -> str:
+    """Return the input of the execution as JSON text. Raises HistoryError when the history lacks it."""
+    for event in events:
+        if event["type"] == "ExecutionStarted":
+            return payload(event, details_of(event, "executionStartedEventDetails"), "input")
+    raise HistoryError("the history does not go back to ExecutionStarted; read the whole history")
 
 
 def _locate(reader: Reader, definition: Definition, *, to_start: bool) -> FailurePoint:
@@ -148,7 +162,9 @@ def _locate(reader: Reader, definition: Definition, *, to_start: bool) -> Failur
     variables = {}
     if to_start:
         reader.collect(variables)
-    return _point(reader, last.name, last.name, last.input, variables, why, output)
+    point = _point(reader, last.name, last.name, last.input, variables, why, output)
+    inside = is_container(definition.states[last.name]) and not last.exited
+    return replace(point, steps=reader.trail.steps) if inside else point
 
 
 def _judge(trail: Trail, definition: Definition, last: Visit, error: str | None) -> tuple[Why, str | None]:
@@ -163,7 +179,7 @@ def _judge(trail: Trail, definition: Definition, last: Visit, error: str | None)
     failed_state = definition.all_states.get(str(trail.evaluation.get("state")), {})
     after_work = str(trail.evaluation.get("location", "")).startswith(_AFTER_WORK)
     if container:
-        inside = error in _PROCESSING_ERRORS and kind in _TASK_SUCCEEDED
+        inside = error in PROCESSING_ERRORS and kind in _TASK_SUCCEEDED
         done = kind in _CONTAINER_SUCCEEDED or inside
     else:
         done = kind in _TASK_SUCCEEDED
@@ -248,7 +264,14 @@ def _point(
     why: Why,
     output: str | None = None,
 ) -> FailurePoint:
-    return FailurePoint(reader.ending, ended_in, resume_from, given, dict(sorted(variables.items())), why, output)
+    own, held = _parted(variables, reader.definition)
+    return FailurePoint(reader.ending, ended_in, resume_from, given, own, why, output, held=held)
+
+
+def _parted(variables: Mapping[str, str], definition: Definition) -> tuple[dict[str, str], str | None]:
+    """Part the machine's own variables from the one that was added to it."""
+    own = dict(sorted(variables.items()))
+    return own, own.pop(variable(0), None) if definition.opened else None
 
 
 def _checked(point: FailurePoint) -> FailurePoint:

@@ -6,7 +6,7 @@ surrogate cannot be encoded. An input that is to be handed on exactly must never
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -53,22 +53,48 @@ def members(text: str) -> dict[str, str]:
     """
     if not isinstance(parse(text), dict):
         raise ValueError("not a JSON object")  # noqa: TRY004  one error for all that is wrong with a text
-    found: dict[str, str] = {}
-    at = _skip_space(text, _skip_space(text, 0) + 1)
+    return {name: text[start:end] for name, (start, end) in member_spans(text).items()}
+
+
+def items(text: str) -> list[str]:
+    """Split the text of a JSON array into the texts of its items. Raises ValueError when it is not one JSON array."""
+    if not isinstance(parse(text), list):
+        raise ValueError("not a JSON array")  # noqa: TRY004  as above
+    return [text[start:end] for start, end in item_spans(text)]
+
+
+def member_spans(text: str, at: int = 0) -> dict[str, tuple[int, int]]:
+    """Tell where the value of each member begins and ends, of the JSON object that begins at a place in a text."""
+    found: dict[str, tuple[int, int]] = {}
+    at = _skip_space(text, _skip_space(text, at) + 1)
     while text[at] != "}":
         name, end = _DECODER.raw_decode(text, at)
         start = _skip_space(text, _skip_space(text, end) + 1)
         _, end = _DECODER.raw_decode(text, start)
-        found[name] = text[start:end]
-        at = _skip_space(text, end)
-        if text[at] == ",":
-            at = _skip_space(text, at + 1)
+        found[name] = start, end
+        at = _next(text, end)
+    return found
+
+
+def item_spans(text: str, at: int = 0) -> list[tuple[int, int]]:
+    """Tell where each item begins and ends, of the JSON array that begins at a place in a text."""
+    found: list[tuple[int, int]] = []
+    at = _skip_space(text, _skip_space(text, at) + 1)
+    while text[at] != "]":
+        _, end = _DECODER.raw_decode(text, at)
+        found.append((at, end))
+        at = _next(text, end)
     return found
 
 
 def join(parts: Mapping[str, str]) -> str:
     """Write a JSON object from names and the texts of their values: the reverse of members."""
     return "{" + ",".join(f"{write(name)}:{text}" for name, text in parts.items()) + "}"
+
+
+def join_items(texts: Iterable[str]) -> str:
+    """Write a JSON array from the texts of its items: the reverse of items."""
+    return "[" + ",".join(texts) + "]"
 
 
 def write(value: Any) -> str:
@@ -89,3 +115,9 @@ def size(text: str) -> int:
 def _skip_space(text: str, at: int) -> int:
     match = _SPACE.match(text, at)
     return match.end() if match else at
+
+
+def _next(text: str, end: int) -> int:
+    """Go from the end of a value to the next name or value, or to the closing bracket."""
+    at = _skip_space(text, end)
+    return _skip_space(text, at + 1) if text[at] == "," else at

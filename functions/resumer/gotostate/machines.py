@@ -7,7 +7,7 @@ from itertools import islice
 
 from gotostate import resumption, router
 from gotostate.definition import Machine
-from gotostate.errors import ForeignMachineError, NotFoundError, TransientError
+from gotostate.errors import ForeignMachineError, NotFoundError, RefusedError, TransientError
 from gotostate.failure import Failure
 from gotostate.memory import Memory
 from gotostate.resumption import SOURCE_TAG
@@ -30,26 +30,39 @@ def source_for(failure: Failure) -> Machine:
     return Machine(failure.machine_arn, failure.source, failure.ran.configuration)
 
 
-def ensure(memory: Memory, failure: Failure) -> str:
+def ensure(memory: Memory, failure: Failure, inside: str | None = None) -> str:
     """Make sure that the GoToState machine of a failure has a version that serves it; return the version's ARN.
 
+    inside: the Parallel or Map that is opened, where the resume goes on inside one.
     A version is started and never the plain ARN: right after an update that may still run the old
     definition, and another failure may update the machine between our look and our start. It depends
-    on the source alone, so that all failures of one definition share it.
+    on the source and on what is opened alone, so that all failures of one definition share it.
 
-    Raises ForeignMachineError when the name belongs to a machine that was not built from this source,
+    Raises RefusedError when AWS does not take the definition, DefinitionError when it is too large,
+    ForeignMachineError when the name belongs to a machine that was not built from this source,
     TransientError when others change the machine all the time.
     """
     source = source_for(failure)
-    if version := memory.serving(source):
+    if version := memory.serving(source, inside):
         return version
-    wanted = Machine(source.arn, router.add_gotostate(failure.source), source.configuration)
+    if refused := memory.refused(source, inside):
+        raise RefusedError(refused)
+    definition = router.add_gotostate(failure.source, inside=inside)
+    wanted = Machine(source.arn, definition, source.configuration)
+    try:
+        return _ensured(memory, failure, wanted, inside)
+    except RefusedError as error:
+        memory.refuses(source, inside, str(error))
+        raise
+
+
+def _ensured(memory: Memory, failure: Failure, wanted: Machine, inside: str | None) -> str:
     for turn in range(_TRIES):
         if turn:
             # Out of step with those who overtook us.
             memory.aws.pace.pause(_PAUSE_SECONDS * random.uniform(1, 2) * turn)  # noqa: S311
         if version := _serving(memory, failure, wanted):
-            memory.serves(source, version)
+            memory.serves(source_for(failure), inside, version)
             return version
     raise TransientError(f"{wanted.arn} was changed by others {_TRIES} times meanwhile; try again")
 

@@ -119,6 +119,7 @@ class Memory:
         self._revisions: OrderedDict[str, _Revisions] = OrderedDict()
         self._sources: OrderedDict[str, Machine] = OrderedDict()
         self._serving: dict[str, tuple[str, float]] = {}
+        self._refused: dict[str, str] = {}
         self._published: dict[str, str] = {}
         self._gone: set[str] = set()
         self._started: OrderedDict[str, None] = OrderedDict()
@@ -258,20 +259,33 @@ class Memory:
         self._sources.move_to_end(definition.text)
         return self._sources[definition.text].definition
 
-    def serving(self, wanted: Machine) -> str | None:
-        """Return the version of a GoToState machine that serves a source, if it was found lately."""
-        version, found_at = self._serving.get(_digest_of(wanted), ("", float("-inf")))
+    def serving(self, wanted: Machine, inside: str | None) -> str | None:
+        """Return the version of a GoToState machine that serves a source, if it was found lately.
+
+        inside: the Parallel or Map that is opened in it, if one is.
+        """
+        version, found_at = self._serving.get(_digest_of(wanted, inside), ("", float("-inf")))
         return version if self._clock() - found_at <= SERVING_SECONDS else None
 
-    def serves(self, wanted: Machine, version_arn: str) -> None:
+    def serves(self, wanted: Machine, inside: str | None, version_arn: str) -> None:
         """Keep the version that serves a source."""
         if len(self._serving) >= _MOST_MACHINES:
             self._serving.clear()
-        self._serving[_digest_of(wanted)] = version_arn, self._clock()
+        self._serving[_digest_of(wanted, inside)] = version_arn, self._clock()
 
-    def is_gone(self, wanted: Machine, version_arn: str) -> None:
+    def refuses(self, wanted: Machine, inside: str | None, why: str) -> None:
+        """Keep that AWS does not take what would serve a source."""
+        if len(self._refused) >= _MOST_MACHINES:
+            self._refused.clear()
+        self._refused[_digest_of(wanted, inside)] = why
+
+    def refused(self, wanted: Machine, inside: str | None) -> str | None:
+        """Tell why AWS did not take what would serve a source, if it did not."""
+        return self._refused.get(_digest_of(wanted, inside))
+
+    def is_gone(self, wanted: Machine, inside: str | None, version_arn: str) -> None:
         """Forget the version that serves a source: it does not exist any more."""
-        self._serving.pop(_digest_of(wanted), None)
+        self._serving.pop(_digest_of(wanted, inside), None)
         self._versions.pop(version_arn, None)
         self._gone.add(version_arn)
 
@@ -318,6 +332,6 @@ def _characters(entry: Machine | _Revisions) -> int:
     return sum(len(machine.definition.text) for machine in machines)
 
 
-def _digest_of(machine: Machine) -> str:
-    whole = repr((machine.arn, machine.definition.text, sorted(machine.configuration.items())))
+def _digest_of(machine: Machine, inside: str | None = None) -> str:
+    whole = repr((machine.arn, machine.definition.text, sorted(machine.configuration.items()), inside))
     return hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()

@@ -4,14 +4,14 @@ The Lambda and the command decide by the same rules; by hand, what holds automat
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from gotostate.definition import Definition, states_within
 from gotostate.failure import Failure
 from gotostate.history import Why
 from gotostate.nesting import Pattern
-from gotostate.resumption import OPT_IN_TAG, ExecutionArn, mark_number
+from gotostate.resumption import INSIDE_TAG, OPT_IN_TAG, ExecutionArn, mark_number
 
 AUTOMATIC = ("FAILED", "TIMED_OUT")
 
@@ -42,6 +42,7 @@ class Settings:
     backoff_seconds: int = 60
     backoff_rate: float = 4.0
     max_backoff_seconds: int = 86_400
+    resume_inside: bool = True
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,18 @@ def opt_in(tags: Mapping[str, str], settings: Settings) -> Decision:
             )
         return Decision(Action.SKIP, "off", f"the state machine's tag {OPT_IN_TAG} is off")
     return Decision(Action(mode.value), mode.value, f"{source} {mode.value}")
+
+
+def for_machine(tags: Mapping[str, str], settings: Settings) -> Settings:
+    """Return the settings that hold for one state machine, by its tags; a value that is none leaves the stack's."""
+    inside = {"true": True, "false": False}.get(tags.get(INSIDE_TAG, ""))
+    return settings if inside is None else replace(settings, resume_inside=inside)
+
+
+def bad_tags(tags: Mapping[str, str]) -> Iterator[str]:
+    """Say which tags of a state machine have a value that is none of theirs, so that the stack's is used."""
+    if tags.get(INSIDE_TAG, "true") not in ("true", "false"):
+        yield f"the tag {INSIDE_TAG} is {tags[INSIDE_TAG]!r}, neither true nor false: the stack's ResumeInside is used"
 
 
 def automatic(failure: Failure, allowed: Decision, settings: Settings) -> Decision:

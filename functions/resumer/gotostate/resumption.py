@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gotostate import jsontext
@@ -11,6 +11,7 @@ from gotostate.errors import ArnError, InputError
 SUFFIX = "-with-GoToState"
 OPT_IN_TAG = "gotostate"
 SOURCE_TAG = "gotostate:source"
+INSIDE_TAG = "gotostate:resume-inside"
 MAX_NAME = 80
 MAX_INPUT_BYTES = 262_144
 MAX_TAG_VALUE = 256
@@ -120,11 +121,13 @@ class Chain:
     original: ARN of the first failed execution.
     attempt: number of the resume that this execution is; 0 for the original itself.
     original_input: the original execution's input, its members' texts by name; None if it was no object.
+    record: JSON text of what the execution was told of the inside of a Parallel or Map (record.py), if it was.
     """
 
     original: str
     attempt: int
     original_input: Mapping[str, str] | None
+    record: str | None = None
 
 
 def chain_of(execution_arn: str, execution_input: str, *, resumed: bool) -> Chain:
@@ -147,7 +150,7 @@ def chain_of(execution_arn: str, execution_input: str, *, resumed: bool) -> Chai
     # A person may have written anything there.
     if not isinstance(original, str) or not _is_execution(original):
         return Chain(execution_arn, 0, beside)
-    return Chain(original, attempt, beside)
+    return Chain(original, attempt, beside, jsontext.members(parts["resuming"]).get("inside"))
 
 
 def _is_execution(arn: str) -> bool:
@@ -168,11 +171,13 @@ def resume_input(
     attempt: int,
     delay_seconds: int,
     original_input: Mapping[str, str] | None = None,
+    inside: Sequence[str] | None = None,
 ) -> str:
     """Write the input of a resumed execution; state_input, variables and original_input are JSON texts.
 
     execution: the first failed execution of the chain; failed: the one that is resumed.
     original_input: put beside 'resuming', for definitions that read the execution's input.
+    inside: the JSON texts of a container's record.
 
     Raises InputError when it would be larger than Step Functions takes.
     """
@@ -184,6 +189,8 @@ def resume_input(
         "variables": jsontext.join(variables),
         "input": state_input.strip(" \t\r\n"),
     }
+    if inside is not None:
+        resuming["inside"] = jsontext.join_items(inside)
     text = jsontext.join({**(original_input or {}), "resuming": jsontext.join(resuming)})
     size = jsontext.size(text)
     if size > MAX_INPUT_BYTES:

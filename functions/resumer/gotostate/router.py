@@ -8,12 +8,12 @@ JSONata turns 12345678901234567890123 into 12345678901234567741440 (measured), w
 where the machine is JSONata itself.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 from gotostate import jsontext
-from gotostate.definition import ROUTER_MARK, Definition
+from gotostate.definition import OPENED_COMMENT, ROUTER_MARK, Definition, Namer, free_names, jsonata_string
 from gotostate.errors import DefinitionError
+from gotostate.inside import close_container, open_container
 
 # A whole request is limited to 1 MiB, with its headers, the other fields and the escapes of the definition's JSON
 # (https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html).
@@ -28,12 +28,12 @@ _CAUSE = (
 )
 
 State = dict[str, Any]
-Namer = Callable[[str], str]
 
 
-def add_gotostate(source: Definition, target: str | None = None) -> Definition:
+def add_gotostate(source: Definition, target: str | None = None, inside: str | None = None) -> Definition:
     """Build the GoToState definition of a source definition.
 
+    inside: the Parallel or Map that is opened, so that its branches or iterations can be entered in the middle.
     target: the top-level state that the input {"resuming": true} goes to; None: it is rejected, as no
     failure was prepared. Versions are built without one, so that they depend on the source alone.
     The text of each state of the source stands in the result byte for byte; the source is not
@@ -45,10 +45,14 @@ def add_gotostate(source: Definition, target: str | None = None) -> Definition:
     source = remove_gotostate(source)
     if target is not None:
         source.require(target)
-    name = _namer(source)
+    if inside is not None:
+        source = open_container(source, inside)
+    name = free_names(source)
     states = (_jsonata_states if source.is_jsonata else _jsonpath_states)(source, target, name)
     for state in states.values():
         state["Comment"] = ROUTER_MARK + state["Comment"]
+    if inside is not None:
+        next(iter(states.values()))["Comment"] += OPENED_COMMENT.format(jsontext.write(inside))
     parts = jsontext.members(source.text)
     parts["StartAt"] = jsontext.write(name("GoToState"))
     added = {state: jsontext.write(body) for state, body in states.items()}
@@ -72,20 +76,8 @@ def remove_gotostate(definition: Definition) -> Definition:
     parts["StartAt"] = jsontext.write(start)
     states = jsontext.members(parts["States"])
     parts["States"] = jsontext.join({name: states[name] for name in definition.enterable_states})
-    return Definition.parse(jsontext.join(parts))
-
-
-def _namer(source: Definition) -> Namer:
-    """Return a function that turns a router state's name into one that the source does not use."""
-
-    def free(wanted: str) -> str:
-        name, number = wanted, 2
-        while name in taken:
-            name, number = f"{wanted} {number}", number + 1
-        return name
-
-    taken = source.all_states.keys()
-    return free
+    source = Definition.parse(jsontext.join(parts))
+    return close_container(source, definition.opened) if definition.opened else source
 
 
 def _rejected() -> State:
@@ -242,7 +234,7 @@ def _jsonata_states(source: Definition, target: str | None, name: Namer) -> dict
     # Without the test of the type, a path into the array [{"resuming": true}] finds its member's field.
     is_object = "$type($states.input) = 'object'"
     has_resuming = f"{is_object} and 'resuming' in $keys($states.input)"
-    names = "[" + ", ".join(_jsonata_string(state) for state in source.enterable_states) + "]"
+    names = "[" + ", ".join(jsonata_string(state) for state in source.enterable_states) + "]"
     # A conditional, as "and" need not stop at a false left side and "x" >= 0 is an error.
     delay_ok = (
         f"('delaySeconds' in $keys({resuming}) "
@@ -285,7 +277,7 @@ def _jsonata_states(source: Definition, target: str | None, name: Namer) -> dict
             "Comment": ": enters the state that the input names, with exactly its input.",
             "Choices": [
                 {
-                    "Condition": f"{{% {resuming}.state = {_jsonata_string(state)} %}}",
+                    "Condition": f"{{% {resuming}.state = {jsonata_string(state)} %}}",
                     "Output": f"{{% {resuming}.input %}}",
                     "Next": state,
                 }
@@ -303,9 +295,3 @@ def _jsonata_states(source: Definition, target: str | None, name: Namer) -> dict
             for variable in source.variable_names
         }
     return states
-
-
-def _jsonata_string(text: str) -> str:
-    """Write a JSONata string; %} would end the expression, so it is cut in two."""
-    literal = jsontext.write(text)
-    return literal if "%}" not in literal else "(" + literal.replace("%}", '%" & "}') + ")"

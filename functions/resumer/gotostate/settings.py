@@ -14,6 +14,9 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
         raise SettingsError(
             f"DEFAULT_MODE is {mode!r}; set the stack's parameter DefaultMode to resume, prepare or off"
         )
+    inside = environment.get("RESUME_INSIDE", "true")
+    if inside not in ("true", "false"):
+        raise SettingsError(f"RESUME_INSIDE is {inside!r}; set the stack's parameter ResumeInside to true or false")
     return Settings(
         max_attempts=_whole(environment, "MAX_ATTEMPTS", "MaxAttempts", default.max_attempts),
         default_mode=Mode(mode),
@@ -22,6 +25,7 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
         max_backoff_seconds=_whole(
             environment, "MAX_BACKOFF_SECONDS", "MaxBackoffSeconds", default.max_backoff_seconds
         ),
+        resume_inside=inside == "true",
     )
 
 

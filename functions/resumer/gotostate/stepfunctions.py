@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from gotostate.definition import Definition, Machine
-from gotostate.errors import NotFoundError
+from gotostate.errors import NotFoundError, RefusedError
 from gotostate.events import HistoryEvent, seconds
 from gotostate.pace import Pace, error_code
 from gotostate.resumption import OPT_IN_TAG
@@ -230,7 +230,10 @@ class StepFunctions:
         self._call("delete_state_machine_version", stateMachineVersionArn=version_arn)
 
     def create(self, machine: Machine, tags: Mapping[str, str]) -> str | None:
-        """Create a state machine and publish it; return the version's ARN, or None when the name is taken."""
+        """Create a state machine and publish it; return the version's ARN, or None when the name is taken.
+
+        Raises RefusedError when AWS does not take the definition.
+        """
         try:
             response = self._call(
                 "create_state_machine",
@@ -245,11 +248,15 @@ class StepFunctions:
         except Exception as error:
             if error_code(error) in _OVERTAKEN:
                 return None
+            _raise_if_refused(error)
             raise
         return str(response.get("stateMachineVersionArn", response["stateMachineArn"]))
 
     def update(self, machine: Machine, *, publish: bool) -> str | None:
-        """Update a state machine; return the ARN of the version if published, None if somebody overtook us."""
+        """Update a state machine; return the ARN of the version if published, None if somebody overtook us.
+
+        Raises RefusedError when AWS does not take the definition.
+        """
         described = {"publish": True, "versionDescription": _description(machine)} if publish else {}
         try:
             response = self._call(
@@ -262,6 +269,7 @@ class StepFunctions:
         except Exception as error:
             if error_code(error) in (*_OVERTAKEN, "StateMachineDoesNotExist"):
                 return None
+            _raise_if_refused(error)
             raise
         return str(response.get("stateMachineVersionArn", machine.arn))
 
@@ -299,6 +307,13 @@ class _not_found:  # noqa: N801  reads as the statement that it is
 def is_denied(error: BaseException) -> bool:
     """Tell whether AWS refused a call for want of a permission, on a machine or on its key."""
     return error_code(error) in _DENIED
+
+
+def _raise_if_refused(error: Exception) -> None:
+    """Raise RefusedError for AWS's word that a definition is not valid."""
+    if error_code(error) == "InvalidDefinition":
+        said = getattr(error, "response", {}).get("Error", {}).get("Message", str(error))
+        raise RefusedError(f"AWS does not take the definition: {said}") from error
 
 
 def _is_older(response: Mapping[str, Any], call_seconds: float) -> bool:

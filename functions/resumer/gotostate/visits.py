@@ -15,6 +15,7 @@ from gotostate.events import (
     seconds,
     state_name,
 )
+from gotostate.progress import Steps
 
 _ENDED = {
     "ExecutionFailed": ("FAILED", "executionFailedEventDetails"),
@@ -97,16 +98,20 @@ class Trail:
 
     newest: the newest event that tells of work; evaluation: details of a JSONata error that came after it.
     fail_state: whether a Fail state inside was entered whose failure nothing inside caught.
+    steps: what is kept of all of it, for a Parallel or Map.
     """
 
     def __init__(self) -> None:
         self.newest: HistoryEvent | None = None
         self.evaluation: Mapping[str, Any] = {}
         self.fail_state = False
+        self.steps = Steps()
         # Ids of failures that a Catch or Retry of an inner container took up.
         self._recovered: set[int] = set()
 
     def look_at(self, event: HistoryEvent) -> None:
+        """See an earlier event."""
+        self.steps.take(event)
         kind, previous = event["type"], event.get("previousEventId", 0)
         if kind.endswith(("StateExited", "StateStarted")):
             self._recovered.add(previous)
@@ -134,8 +139,8 @@ class Reader(Iterator[Visit]):
     def __init__(self, events: Iterator[HistoryEvent], definition: Definition) -> None:
         self.start: HistoryEvent | None = None
         self.trail = Trail()
+        self.definition = definition
         self._events = events
-        self._definition = definition
         self._ending: Ending | None = None
         self._stopped: float | None = None
         # Of each redrive that was passed: its number and the id of the end that it undid, newest first.
@@ -200,10 +205,10 @@ class Reader(Iterator[Visit]):
             if not visited:
                 self.trail.look_at(event)
             if kind.endswith("StateExited"):
-                if state_name(event, details_of(event, "stateExitedEventDetails")) in self._definition.states:
+                if state_name(event, details_of(event, "stateExitedEventDetails")) in self.definition.states:
                     left = _Exit(event)
             elif kind.endswith("StateEntered"):
-                if (name := self._entered(event)) in self._definition.states:
+                if (name := self._entered(event)) in self.definition.states:
                     visited = True
                     yield Visit(name, event, left.event, left.caught) if left else Visit(name, event)
                     left = None
@@ -217,7 +222,7 @@ class Reader(Iterator[Visit]):
 
     def _entered(self, event: HistoryEvent) -> str:
         name = state_name(event, details_of(event, "stateEnteredEventDetails"))
-        if name not in self._definition.all_states:
+        if name not in self.definition.all_states:
             raise DefinitionError(
                 f"the execution entered {name!r}, which the definition does not have; "
                 "give the definition that the execution ran with"

@@ -1,9 +1,11 @@
 """The account of a failed execution, as the command uses it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from gotostate import recovery
+from gotostate import policy, reading
+from gotostate.errors import NotFoundError
 from gotostate.failure import Failure
 from gotostate.memory import Memory
 from gotostate.policy import Settings
@@ -26,12 +28,24 @@ class Account:
         # The region of the ARN, so that the command is right whatever the shell's default region is.
         return cls(arn, Memory(StepFunctions(arn.region)))
 
-    @property
+    @cached_property
     def settings(self) -> Settings:
-        """The parameters of a stack with its defaults: a person does not wait, and decides on the attempts."""
-        return Settings()
+        """The parameters of a stack with its defaults, and the machine's tags: a person decides on the attempts."""
+        return policy.for_machine(self._tags, Settings())
+
+    @property
+    def bad_tags(self) -> list[str]:
+        """What is wrong with the machine's tags."""
+        return list(policy.bad_tags(self._tags))
+
+    @cached_property
+    def _tags(self) -> Mapping[str, str]:
+        try:
+            return reading.governing_tags(self.memory, self.arn.machine_arn)
+        except NotFoundError:
+            return {}
 
     @cached_property
     def failure(self) -> Failure:
         """All that is known of the failure."""
-        return recovery.read(self.memory, Report(self.arn.text), self.settings)
+        return reading.read(self.memory, Report(self.arn.text), self.settings)

@@ -3,15 +3,15 @@
 import argparse
 from typing import Any
 
-from gotostate import jsontext, machines, recovery, router
+from gotostate import jsontext, machines, planning, recovery, router
 from gotostate.cli.account import Account
 from gotostate.cli.files import read_text
 from gotostate.cli.plan import check_forms
 from gotostate.cli.terminal import Exit, printable
 from gotostate.definition import Definition
 from gotostate.errors import DefinitionError
+from gotostate.planning import Plan
 from gotostate.policy import Action, Decision
-from gotostate.recovery import Plan
 
 _BY_HAND = Decision(Action.PREPARE, "by-hand", "built by hand")
 
@@ -49,7 +49,7 @@ def show_built(account: Account) -> Exit:
 
 
 def _built(account: Account) -> Plan:
-    plan = recovery.planned(account.failure, _BY_HAND, account.settings)
+    plan = planning.planned(account.failure, _BY_HAND, account.settings)
     # An input that is too large must leave nothing half built.
     plan.resume_input()
     assert plan.state is not None

@@ -3,15 +3,17 @@
 import argparse
 from typing import Any
 
-from gotostate import history, jsontext, policy, recovery
+from gotostate import containers, history, jsontext, planning, policy, reading, recovery, resumption, router
 from gotostate.cli.account import Account
 from gotostate.cli.files import read_history, read_text
 from gotostate.cli.terminal import Exit, show
 from gotostate.definition import Definition
-from gotostate.errors import DefinitionError
+from gotostate.errors import DefinitionError, UnclearError
+from gotostate.events import HistoryEvent
 from gotostate.failure import Failure
 from gotostate.history import FailurePoint
 from gotostate.policy import Action, Decision
+from gotostate.record import Record
 from gotostate.stepfunctions import Execution
 
 
@@ -43,45 +45,81 @@ def _check(options: argparse.Namespace) -> str | None:
 
 
 def _run(options: argparse.Namespace) -> Exit:
-    if options.history:
-        definition = Definition.parse(read_text(options.definition, DefinitionError))
-        point = history.locate(read_history(options.history), definition, every_event=True)
-        if options.json:
-            print(_json(point, {}))
-        else:
-            _show_point(point)
+    return _from_files(options) if options.history else _from_account(options)
+
+
+def _from_files(options: argparse.Namespace) -> Exit:
+    definition = Definition.parse(read_text(options.definition, DefinitionError))
+    events = read_history(options.history)
+    point = history.locate(events, definition, every_event=True)
+    record, whole = _told_inside(point, definition, events)
+    if options.json:
+        print(_json(point, {"inside": _inside(record, whole, point.resume_from)}))
         return Exit.DONE
+    _show_point(point)
+    if record or whole:
+        show("Inside", str(record or f"the whole of {point.resume_from!r} runs again: {whole}"))
+    return Exit.DONE
+
+
+def _told_inside(
+    point: FailurePoint, definition: Definition, events: list[HistoryEvent]
+) -> tuple[Record | None, str | None]:
+    """Tell what need not run again inside a Parallel or Map, or else why all of it runs again."""
+    if not containers.is_container(definition.states.get(point.resume_from or "", {})):
+        return None, None
+    try:
+        given = resumption.chain_of("", history.input_of(events), resumed=definition.is_gotostate).record
+        return planning.told_record(point, definition, router.remove_gotostate(definition), given), None
+    except UnclearError as error:
+        return None, str(error)
+
+
+def _from_account(options: argparse.Namespace) -> Exit:
     account = Account.of(options.arn)
     failure = account.failure
-    newest = recovery.newest_of_chain(account.memory, failure)
+    newest = reading.newest_of_chain(account.memory, failure)
     automation = recovery.automatic_decision(account.memory, failure, account.settings)
     remarks = policy.remarks(failure, account.settings)
+    plan = planning.planned(failure, automation, account.settings)
     if options.json:
-        delay = policy.delay_seconds(failure, account.settings) if automation.action is Action.RESUME else None
-        print(_json(failure.point, _facts(failure, newest, automation, remarks) | {"delaySeconds": delay}))
+        delay = plan.delay_seconds if automation.action is Action.RESUME else None
+        facts = _facts(failure, newest, automation, remarks) | {
+            "delaySeconds": delay,
+            "inside": _inside(plan.record, plan.whole, plan.state),
+        }
+        print(_json(failure.point, facts))
         return Exit.DONE
     show("Execution", failure.arn.text)
     _show_point(failure.point)
+    if plan.inside:
+        show("Inside", plan.inside)
     show("Machine", failure.machine_name)
     if failure.parent:
         show("Parent", f"{failure.parent.execution} ({failure.parent.pattern})")
     show("Automation", f"{automation.action}: {automation.reason}")
     if automation.action is Action.RESUME:
-        delay = policy.delay_seconds(failure, account.settings)
-        show("Waits", f"{delay} s before it enters the state (attempt {failure.attempt}, the stack's defaults)")
+        waits = f"{plan.delay_seconds} s before it enters the state (attempt {failure.attempt}, the stack's defaults)"
+        show("Waits", waits)
     show_remarks(remarks)
-    for earlier in failure.earlier:
-        show("Resumed by", f"{earlier.execution} ({earlier.status}), before a redrive")
-    if newest:
-        show("Resumed by", f"{newest.arn} ({newest.status})")
+    for problem in account.bad_tags:
+        show("Mind", problem)
+    _show_resumes(failure, newest)
     if following := _next(failure, newest, remarks):
         show("Next", following)
     return Exit.DONE
 
 
+def _show_resumes(failure: Failure, newest: Execution | None) -> None:
+    for earlier in failure.earlier:
+        show("Resumed by", f"{earlier.execution} ({earlier.status}), before a redrive")
+    if newest:
+        show("Resumed by", f"{newest.arn} ({newest.status})")
+
+
 def _next(failure: Failure, newest: Execution | None, remarks: list[Decision]) -> str | None:
     if newest:
-        return f"gotostate resume {newest.arn}" if newest.status in recovery.FAILED else None
+        return f"gotostate resume {newest.arn}" if newest.status in reading.FAILED else None
     for remark in remarks:
         if remark.next:
             return remark.next
@@ -102,6 +140,20 @@ def _facts(failure: Failure, newest: Execution | None, automation: Decision, rem
         "automation": _told(automation),
         "remarks": [_told(remark) for remark in remarks],
     }
+
+
+def _inside(record: Record | None, whole: str | None, state: str | None) -> dict[str, Any] | None:
+    """Tell how a Parallel or Map is entered; None of another state."""
+    if record:
+        return {
+            "container": record.container,
+            "total": record.total,
+            "finished": record.finished,
+            "goesOn": dict(record.goes_on),
+            "fromStart": record.from_start,
+            "whole": None,
+        }
+    return {"container": state, "whole": whole} if whole else None
 
 
 def _told(decision: Decision) -> dict[str, str]:

@@ -5,7 +5,7 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from gotostate import history, jsontext, policy, recovery, resumption, router
+from gotostate import containers, history, jsontext, planning, policy, reading, recovery, resumption, router
 from gotostate.cli.account import Account
 from gotostate.cli.files import read_text
 from gotostate.cli.plan import short_cause, show_remarks
@@ -21,8 +21,8 @@ from gotostate.errors import (
 )
 from gotostate.failure import Failure
 from gotostate.history import FailurePoint
+from gotostate.planning import Plan
 from gotostate.policy import Action, Decision
-from gotostate.recovery import Plan
 from gotostate.stepfunctions import Execution, StepFunctions
 
 _CURRENT = "current"
@@ -42,6 +42,9 @@ def add_to(commands: Any) -> None:
         "--definition",
         metavar="current|FILE",
         help="a mended definition, in place of the one that the execution ran with",
+    )
+    parser.add_argument(
+        "--whole", action="store_true", help="run a failed Parallel or Map again as a whole, finished iterations too"
     )
     parser.add_argument("--force", action="store_true", help="resume although a parent execution waits for this one")
     parser.add_argument(
@@ -65,25 +68,41 @@ def _run(options: argparse.Namespace) -> Exit:
     for remark in remarks:
         if remark.needs_force and not options.force:
             raise NeedsForceError(f"{remark.reason}: {remark.next}; to resume this one all the same add --force")
+    ran = failure.source
     if options.definition:
         failure = _mended(memory.aws, failure, options.definition)
     point = _chosen_point(memory.aws, failure, options.from_state, given)
     plan = Plan(failure, _BY_HAND, point.resume_from, point.input, point.variables)
+    if point is not failure.point or options.whole:
+        if containers.is_container(failure.source.states.get(str(plan.state), {})):
+            plan = plan.as_whole(_chosen(options))
+    else:
+        plan = planning.with_inside(plan, account.settings, ran=ran)
     # Before anything is built or started.
-    input_text = plan.resume_input()
-    if newest := recovery.newest_of_chain(memory, failure):
+    plan.resume_input()
+    if newest := reading.newest_of_chain(memory, failure):
         raise _resumed_already(newest)
     show_remarks(remarks)
-    if not recovery.start(memory, failure, input_text):
-        raise _resumed_already(recovery.newest_of_chain(memory, failure) or memory.aws.execution(failure.resumed_arn))
+    plan, started = recovery.start(memory, plan)
+    if not started:
+        raise _resumed_already(reading.newest_of_chain(memory, failure) or memory.aws.execution(failure.resumed_arn))
     show("Resumed", failure.resumed_arn)
     show("From state", str(plan.state))
+    if plan.inside:
+        show("Inside", plan.inside)
     show("Input", jsontext.on_one_line(str(plan.input)))
     return _wait(memory.aws, failure.resumed_arn) if options.wait else Exit.DONE
 
 
+def _chosen(options: argparse.Namespace) -> str:
+    """Name the option by which a person chose that a Parallel or Map runs again as a whole."""
+    if options.whole:
+        return "--whole was given"
+    return "--input gives it other data" if options.input else "--from-state chose it"
+
+
 def _resumed_already(newest: Execution) -> GotoStateError:
-    advice = f"to go on from there: gotostate resume {newest.arn}" if newest.status in recovery.FAILED else "leave it"
+    advice = f"to go on from there: gotostate resume {newest.arn}" if newest.status in reading.FAILED else "leave it"
     return GotoStateError(
         f"this failure was resumed already, nothing was started; "
         f"the newest execution of its chain is {newest.arn} ({newest.status}): {advice}"

@@ -1,0 +1,134 @@
+"""Parallel and Map states: what runs inside them, and which of them can be entered in the middle.
+
+A container is a Parallel or a Map. A scope is one branch of a Parallel, or the item processor of a Map: its
+states, and the variables that they assign, are its own.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from gotostate.definition import Definition, assigned_by
+
+# The variable that holds, at each depth, the numbers of a container's elements in the record. Each depth has one of
+# its own, as an inner scope may not assign a variable of an outer one.
+_VARIABLE = re.compile(r"gotostate\d")
+_TOLERATES = ("ToleratedFailureCount", "ToleratedFailurePercentage")
+# What a container makes its branches' input or its items of: where it differs, finished ones do not fit any more.
+_MADE_OF = ("Type", "InputPath", "Parameters", "Arguments", "ItemsPath", "Items", "ItemSelector")
+
+Scope = Mapping[str, Any]
+
+
+def variable(depth: int) -> str:
+    """Name the variable that a container's elements are found by; depth is 0 at the top level."""
+    return f"gotostate{depth}"
+
+
+def is_container(state: Mapping[str, Any]) -> bool:
+    """Tell whether a state is a Parallel or a Map."""
+    return state.get("Type") in ("Parallel", "Map")
+
+
+def is_distributed(state: Mapping[str, Any]) -> bool:
+    """Tell whether a state is a Distributed Map, whose iterations are executions of their own."""
+    config = _processor(state).get("ProcessorConfig")
+    return isinstance(config, Mapping) and config.get("Mode") == "DISTRIBUTED"
+
+
+def scopes(state: Mapping[str, Any]) -> Sequence[Scope]:
+    """Return the branches of a Parallel, or the one item processor of an inline Map; nothing of another state."""
+    if state.get("Type") == "Parallel":
+        found = state.get("Branches", [])
+    elif state.get("Type") == "Map" and not is_distributed(state):
+        found = [_processor(state)]
+    else:
+        return ()
+    sound = isinstance(found, list) and all(isinstance(scope, Mapping) and _is_sound(scope) for scope in found)
+    return found if sound else ()
+
+
+def assigned_in(scope: Scope) -> list[str]:
+    """Name the variables of a scope, sorted; those that gotostate added are left out."""
+    names = {name for state in scope["States"].values() for name in assigned_by(state)}
+    return sorted(name for name in names if not _VARIABLE.match(name))
+
+
+def why_not(definition: Definition, name: str) -> str | None:
+    """Say why a Parallel or Map at the top level cannot be entered in the middle; None where it can.
+
+    definition: a source definition, as people wrote it.
+    """
+    taken = sorted(name for state in definition.all_states.values() for name in assigned_by(state))
+    if theirs := next((name for name in taken if _VARIABLE.match(name)), None):
+        return f"the definition has a variable {theirs!r}, a name that is needed to go on inside"
+    return _why_not(definition.states[name], jsonata=definition.is_jsonata)
+
+
+def can_open(state: Mapping[str, Any], *, jsonata: bool) -> bool:
+    """Tell whether a container inside another one can be entered in the middle.
+
+    jsonata: whether that is the machine's query language.
+    """
+    return _why_not(state, jsonata=jsonata) is None
+
+
+def changed_field(one: Mapping[str, Any], other: Mapping[str, Any]) -> str | None:
+    """Name the first field by which two containers, or what they hold, make other branches or iterations."""
+    if len(scopes(one)) != len(scopes(other)):
+        return "Branches"
+    for field in _MADE_OF:
+        if one.get(field) != other.get(field):
+            return field
+    for scope, another in zip(scopes(one), scopes(other), strict=True):
+        for name, state in scope["States"].items():
+            inner = another["States"].get(name)
+            if is_container(state) and inner is not None and (found := changed_field(state, inner)):
+                return f"{found} of {name!r}"
+    return None
+
+
+def rules_with_assign(state: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Yield a state and its Catchers: what may assign variables when the state is left."""
+    yield state
+    yield from state.get("Catch", [])
+
+
+def _why_not(state: Mapping[str, Any], *, jsonata: bool) -> str | None:
+    return next(_hindrances(state, jsonata=jsonata), None)
+
+
+def _hindrances(state: Mapping[str, Any], *, jsonata: bool) -> Iterator[str]:
+    language = "JSONata" if jsonata else "JSONPath"
+    if is_distributed(state):
+        yield "it is a Distributed Map: its iterations are executions of their own"
+    if not scopes(state):
+        yield "it has no branches or no item processor that could be entered"
+    if state.get("Retry"):
+        yield "it has a Retry: its author made the whole of it the unit that is repeated"
+    if any(name.startswith(_TOLERATES) for name in state):
+        yield "it tolerates failures (ToleratedFailure...), and which iterations failed would be forgotten"
+    if state.get("QueryLanguage", language) != language:
+        yield "its query language is not the state machine's"
+    # They get a member more, which has to be told apart when it is taken out again.
+    if any("Assign" in rule and not _has_members(rule["Assign"]) for rule in rules_with_assign(state)):
+        yield "an Assign of it is empty or no object"
+    selector = state.get("ItemSelector", state.get("Parameters", {}))
+    if state.get("Type") == "Map" and not jsonata and not isinstance(selector, Mapping):
+        yield "its ItemSelector is no object"
+
+
+def _processor(state: Mapping[str, Any]) -> Mapping[str, Any]:
+    found = state.get("ItemProcessor", state.get("Iterator"))
+    return found if isinstance(found, Mapping) else {}
+
+
+def _is_sound(scope: Scope) -> bool:
+    states = scope.get("States")
+    if not isinstance(states, Mapping) or not all(isinstance(state, Mapping) for state in states.values()):
+        return False
+    return isinstance(scope.get("StartAt"), str) and scope["StartAt"] in states
+
+
+def _has_members(value: object) -> bool:
+    return isinstance(value, Mapping) and bool(value)

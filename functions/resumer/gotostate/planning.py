@@ -1,0 +1,146 @@
+"""The plan for a failure: the state to enter, with what, and what of a Parallel or Map need not run again.
+
+The Lambda and the command make the same plan, show it and carry it out.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from gotostate import containers, policy, resumption
+from gotostate.containers import variable
+from gotostate.definition import Definition
+from gotostate.errors import InputError, NothingToResumeError, UnclearError
+from gotostate.failure import Failure
+from gotostate.history import FailurePoint, Why
+from gotostate.policy import Action, Decision, Settings
+from gotostate.progress import Container, read_progress, stands_in_added
+from gotostate.record import Earlier, Record, record_of
+
+# What a state that was added may fail with; its own work is none but to process data.
+_NOT_PROCESSING = ("States.Timeout", "States.HeartbeatTimeout", "States.TaskFailed", "States.Permissions")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be done about a failure; the Lambda and the command carry out the same.
+
+    state: the state to enter; None where nothing can be entered. input, variables: its JSON texts.
+    record: what need not run again inside it, where it is a Parallel or Map. whole: why all of it runs again.
+    """
+
+    failure: Failure
+    decision: Decision
+    state: str | None
+    input: str | None
+    variables: Mapping[str, str]
+    delay_seconds: int = 0
+    record: Record | None = None
+    whole: str | None = None
+
+    @property
+    def opened(self) -> str | None:
+        """The Parallel or Map that goes on inside."""
+        return self.record.container if self.record else None
+
+    @property
+    def inside(self) -> str | None:
+        """Say how a Parallel or Map is entered; None of another state."""
+        if self.record:
+            return str(self.record)
+        return f"the whole of {self.state!r} runs again: {self.whole}" if self.whole else None
+
+    def as_whole(self, why: str) -> "Plan":
+        """Return the same plan with the whole of the container running again."""
+        return replace(self, record=None, whole=why)
+
+    def resume_input(self) -> str:
+        """Write the input of the resumed execution. Raises NothingToResumeError and InputError (too large)."""
+        failure = self.failure
+        if self.state is None or self.input is None:
+            raise NothingToResumeError(failure.point.why)
+        failure.source.require(self.state)
+        variables = dict.fromkeys(failure.source.variable_names, "null") | dict(self.variables)
+        if self.record:
+            variables[variable(0)] = self.record.numbers
+        return resumption.resume_input(
+            state=self.state,
+            state_input=self.input,
+            variables=variables,
+            execution=failure.chain.original,
+            failed=failure.arn.text,
+            attempt=failure.attempt,
+            delay_seconds=self.delay_seconds,
+            original_input=failure.chain.original_input if failure.source.reads_execution_input else None,
+            inside=self.record.elements if self.record else None,
+        )
+
+
+def planned(failure: Failure, decision: Decision, settings: Settings) -> Plan:
+    """Make the plan that automation has for a failure."""
+    point = failure.point
+    delay = policy.delay_seconds(failure, settings) if decision.action is Action.RESUME else 0
+    plan = Plan(failure, decision, point.resume_from, point.input, point.variables, delay)
+    return with_inside(plan, settings)
+
+
+def with_inside(plan: Plan, settings: Settings, *, ran: Definition | None = None) -> Plan:
+    """Add to a plan that enters the state where the execution ended what need not run again inside it.
+
+    ran: the source definition that ran, where the failure's source was corrected since.
+    """
+    failure = plan.failure
+    if plan.state is None or not containers.is_container(failure.source.states.get(plan.state, {})):
+        return plan
+    try:
+        if not settings.resume_inside:
+            raise UnclearError("ResumeInside is false")
+        if ran and failure.source is not ran:
+            _require_same(plan.state, ran, failure.source)
+        given = failure.chain.record
+        found = replace(plan, record=told_record(failure.point, failure.ran.definition, failure.source, given))
+        found.resume_input()
+    except UnclearError as error:
+        return plan.as_whole(str(error))
+    except InputError:
+        return plan.as_whole("what its branches or iterations had done does not fit into the resumed execution's input")
+    return found
+
+
+def told_record(point: FailurePoint, ran: Definition, source: Definition, given: str | None) -> Record:
+    """Tell what was done inside the container that a failure resumes from.
+
+    ran: the definition that ran, with what was added to it; source: the one to resume on, without. given: JSON text
+    of the record that the execution was given itself. Raises UnclearError with the reason why it runs again as a whole.
+    """
+    assert point.resume_from
+    if point.why not in (Why.ENDED_IN, Why.DONE, Why.AGAIN):
+        raise UnclearError(f"{point.why}")
+    if point.ending.earlier:
+        raise UnclearError("the execution was redriven, and its history does not say what the redrive entered again")
+    if why_not := containers.why_not(source, point.resume_from):
+        raise UnclearError(why_not)
+    return record_of(_progress(point, point.resume_from, ran), source, Earlier.read(point.held, given))
+
+
+def _require_same(name: str, ran: Definition, corrected: Definition) -> None:
+    if name not in ran.states:
+        raise UnclearError("the definition that ran has no such state")
+    if changed := containers.changed_field(ran.states[name], corrected.states[name]):
+        raise UnclearError(f"the corrected definition changes its {changed}, which its iterations are made of")
+
+
+def _progress(point: FailurePoint, name: str, ran: Definition) -> Container:
+    if point.why is Why.AGAIN:
+        # It ended in the router: what it was given holds.
+        return Container(name)
+    if point.steps is None:
+        raise UnclearError("it had been left")
+    progress = read_progress(point.steps, ran, name)
+    if _is_of_processing(point) and stands_in_added(progress):
+        raise UnclearError("the resumed execution failed in a state that was added to it")
+    return progress
+
+
+def _is_of_processing(point: FailurePoint) -> bool:
+    error = point.ending.error or ""
+    return error.startswith("States.") and error not in _NOT_PROCESSING

@@ -1,0 +1,200 @@
+"""What is known of a failed execution, gathered from AWS; changes nothing."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from gotostate import history, nesting, policy, resumption
+from gotostate.definition import Definition
+from gotostate.errors import (
+    DefinitionError,
+    GotoStateError,
+    NotFailedError,
+    NotFoundError,
+    StillRunningError,
+    TransientError,
+)
+from gotostate.failure import EarlierResume, Failure
+from gotostate.history import FailurePoint
+from gotostate.memory import Memory
+from gotostate.nesting import Parent, Pattern
+from gotostate.pace import error_code
+from gotostate.policy import Action, Decision, Settings
+from gotostate.report import Report
+from gotostate.resumption import ExecutionArn
+from gotostate.stepfunctions import Execution, is_denied
+from gotostate.visits import Reported
+
+FAILED = ("FAILED", "TIMED_OUT", "ABORTED")
+
+
+def read(memory: Memory, report: Report, settings: Settings) -> Failure:
+    """Read all that is known of a failed execution; changes nothing.
+
+    Raises TransientError when AWS does not show the reported failure yet, NotFoundError, NotFailedError,
+    HistoryError and DefinitionError.
+    """
+    report = _completed(memory, report)
+    failure = _read_alone(memory, report)
+    return replace(
+        failure,
+        parent=_parent_of(memory, failure, str(report.input), settings),
+        earlier=_earlier(memory, failure),
+        original=_original_that_went_on(memory, failure, report.started),
+    )
+
+
+def _read_alone(memory: Memory, report: Report) -> Failure:
+    """Read a failed execution without those that it is related to."""
+    arn = ExecutionArn.parse(report.execution)
+    assert report.input is not None
+    assert report.redrives is not None
+    reported = Reported(report.redrives, report.stopped)
+    ran = memory.machine_that_ran(report)
+    try:
+        point = _located(memory, arn, ran.definition, reported)
+    except DefinitionError:
+        # Not the definition that ran after all: the rule by which it was kept did not hold.
+        memory.forget_machine(report)
+        ran = memory.aws.revision_of(arn.text).machine
+        point = _located(memory, arn, ran.definition, reported)
+    tags = _tags_if_any(memory, arn.machine_arn)
+    resumed = ran.definition.is_gotostate
+    chain = resumption.chain_of(arn.text, report.input, resumed=resumed)
+    source_arn = arn.machine_arn
+    if resumed:
+        source_arn = resumption.source_of(tags, arn.machine_arn) or ExecutionArn.parse(chain.original).machine_arn
+    return Failure(arn, ran, memory.source_of(ran.definition), source_arn, tags, chain, point)
+
+
+def newest_of_chain(memory: Memory, failure: Failure) -> Execution | None:
+    """Follow the resumes of a failure to the newest one; None if it was never resumed."""
+    newest = None
+    while True:
+        try:
+            newest = memory.aws.execution(failure.resumed_arn)
+        except NotFoundError:
+            return newest
+        if newest.status not in FAILED:
+            return newest
+        failure = _read_alone(memory, _completed(memory, Report(newest.arn)))
+
+
+def _completed(memory: Memory, report: Report) -> Report:
+    """Add what the report does not say. Raises TransientError when AWS does not show the failure yet."""
+    if report.input is not None and report.redrives is not None:
+        return report
+    execution = memory.aws.execution(report.execution)
+    redrives = report.redrives or 0
+    redriven_since = execution.redrive_count > redrives and not (
+        execution.redriven and report.stopped and execution.redriven < report.stopped
+    )
+    is_behind = execution.redrive_count < redrives or (execution.status == "RUNNING" and not redriven_since)
+    if report.is_event and is_behind:
+        raise TransientError(f"DescribeExecution does not show the failure of {report.execution} yet; try again")
+    if execution.status not in FAILED:
+        raise NotFailedError(
+            f"the execution is {execution.status}; only one that has failed, timed out or was aborted can be resumed"
+        )
+    return replace(
+        report,
+        input=execution.input,
+        redrives=execution.redrive_count,
+        started=execution.started,
+        stopped=report.stopped or execution.stopped,
+        version=execution.version,
+        on_plain_arn=execution.on_plain_arn,
+    )
+
+
+def _located(memory: Memory, arn: ExecutionArn, definition: Definition, reported: Reported) -> FailurePoint:
+    try:
+        return history.locate(memory.aws.events(arn.text), definition, reported=reported)
+    except StillRunningError as error:
+        raise TransientError(f"the history of {arn.text} does not show its end yet; try again in a minute") from error
+
+
+def governing_tags(memory: Memory, machine_arn: str, failed_at: float | None = None) -> Mapping[str, str]:
+    """Return the tags by which a state machine's failures are dealt with. Raises NotFoundError.
+
+    Of a GoToState machine the source's count, as people change those; but its own 'off' always wins.
+    failed_at: when the execution failed for which they are wanted, in seconds since the epoch.
+    """
+    # A GoToState machine whose source has no tag has none itself, and is still its source's.
+    is_built = machine_arn.endswith(resumption.SUFFIX)
+    own = memory.tags(machine_arn, failed_at=None if is_built else failed_at)
+    source_arn = resumption.source_of(own, machine_arn)
+    if source_arn is None or own.get(resumption.OPT_IN_TAG) == policy.Mode.OFF:
+        return own
+    try:
+        return memory.tags(source_arn)
+    except NotFoundError:
+        # A source that was deleted can say nothing any more: the copy of its tags does.
+        return own
+
+
+def opted_in(memory: Memory, machine_arn: str, settings: Settings) -> Decision:
+    """Decide by the tags of a state machine whether automation may touch it."""
+    try:
+        return policy.opt_in(governing_tags(memory, machine_arn), settings)
+    except NotFoundError as error:
+        return Decision(Action.SKIP, "not-found", str(error))
+
+
+def _tags_if_any(memory: Memory, machine_arn: str) -> Mapping[str, str]:
+    try:
+        return memory.tags(machine_arn)
+    except NotFoundError:
+        return {}
+
+
+def _parent_of(memory: Memory, failure: Failure, execution_input: str, settings: Settings) -> Parent | None:
+    """Tell how a nested execution was started; None for one that is not nested.
+
+    The parent's definition tells, as a rule; its history is read only if the definition is ambiguous.
+    """
+    parent_arn = nesting.parent_of(execution_input)
+    if parent_arn is None:
+        return None
+    if nesting.is_express(parent_arn):
+        return Parent(parent_arn, Pattern.FIRE_AND_FORGET)
+    try:
+        arn = ExecutionArn.parse(parent_arn)
+        definition = memory.aws.revision_of(parent_arn).machine.definition
+        patterns = nesting.patterns_in(definition, failure.source_arn)
+        if len(patterns) == 1:
+            pattern = patterns.pop()
+        else:
+            pattern = nesting.pattern_in(memory.aws.events(parent_arn), failure.chain.original)
+        recovers = pattern is Pattern.SYNC and opted_in(memory, arn.machine_arn, settings).action is not Action.SKIP
+        return Parent(parent_arn, pattern, recovers)
+    except GotoStateError:
+        return Parent(parent_arn, Pattern.UNKNOWN)
+    except Exception as error:
+        # The parent may be another team's; its ARN comes from the input.
+        if is_denied(error) or error_code(error) == "ValidationException":
+            return Parent(parent_arn, Pattern.UNKNOWN)
+        raise
+
+
+def _earlier(memory: Memory, failure: Failure) -> tuple[EarlierResume, ...]:
+    """Find out how the resumes went that earlier ends of a redriven execution had."""
+    found = []
+    for ending_id in failure.point.ending.earlier:
+        ending = replace(failure.point.ending, id=ending_id, earlier=())
+        earlier = replace(failure, point=replace(failure.point, ending=ending))
+        if newest := newest_of_chain(memory, earlier):
+            chain = resumption.chain_of(newest.arn, newest.input, resumed=True)
+            found.append(EarlierResume(newest.arn, newest.status, chain.attempt))
+    return tuple(found)
+
+
+def _original_that_went_on(memory: Memory, failure: Failure, started: float | None) -> str | None:
+    """Tell the status of the original execution if it was redriven after this resume of it had begun."""
+    if not failure.chain.attempt:
+        return None
+    try:
+        original = memory.aws.execution(failure.chain.original)
+    except NotFoundError:
+        return None
+    redriven_since = original.redriven and started and original.redriven > started
+    return original.status if original.status not in FAILED or redriven_since else None

@@ -1,0 +1,214 @@
+"""The record of a container: what its resumed execution is given, so that no finished branch or iteration runs again.
+
+It is one list of elements, docs/inside.md has the form. Payloads stand in it as the texts that AWS recorded.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gotostate import jsontext
+from gotostate.containers import Scope, assigned_in, can_open, scopes, variable
+from gotostate.definition import Definition
+from gotostate.errors import UnclearError
+from gotostate.inside import is_added
+from gotostate.progress import Container, Lane
+
+# With more elements the states that read the record would use up too much of the 25,000 events.
+MAX_ELEMENTS = 1_000
+
+
+@dataclass(frozen=True)
+class Record:
+    """What the branches or iterations of a container at the top level had done.
+
+    numbers: JSON text of the list of its own elements; elements: the JSON text of each, nested ones behind.
+    total: branches or iterations; finished: those that do not run again; goes_on: in how many a state is entered;
+    from_start: those that begin at their beginning.
+    """
+
+    container: str
+    numbers: str
+    elements: tuple[str, ...]
+    total: int
+    finished: int
+    goes_on: Mapping[str, int]
+    from_start: int
+
+    def __str__(self) -> str:
+        """Say it as people read it: 'Map: 998 of 1,000 finished, 1 goes on at Charge, 1 from its start'."""
+        said = [f"{self.finished:,} of {self.total:,} finished"]
+        said += [f"{count:,} {'goes' if count == 1 else 'go'} on at {state}" for state, count in self.goes_on.items()]
+        if self.from_start:
+            said.append(f"{self.from_start:,} from {'its' if self.from_start == 1 else 'their'} start")
+        return f"{self.container}: {', '.join(said)}"
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """The record that the execution was given itself.
+
+    elements: the JSON texts of it. numbers: those that held when the container was entered, none where none did.
+    """
+
+    numbers: Sequence[int] = ()
+    elements: Sequence[str] = ()
+
+    @classmethod
+    def read(cls, numbers: str | None, elements: str | None) -> "Earlier":
+        """Read it from a variable's text and from the input's; there is none where either is missing or null."""
+        held = cls.numbers_in(numbers)
+        if not held or elements is None:
+            return cls()
+        try:
+            return cls(held, jsontext.items(elements))
+        except ValueError:
+            raise UnclearError("the record that it was given is not a list") from None
+
+    @staticmethod
+    def numbers_in(text: str | None) -> Sequence[int]:
+        """Read a list of numbers of elements; none where the text is missing, null or no such list."""
+        try:
+            found = jsontext.parse(text or "null")
+        except ValueError:
+            found = None
+        is_list = isinstance(found, list) and all(isinstance(one, int) and one >= 0 for one in found)
+        return found if is_list else ()
+
+
+def record_of(progress: Container, source: Definition, earlier: Earlier) -> Record:
+    """Write the record of a container that containers.why_not allows to open.
+
+    source: the definition to be resumed on. earlier: what the execution was given; what it did not get to stays so.
+    Raises UnclearError where the container has to run again as a whole.
+    """
+    if not progress.lanes and not earlier.numbers:
+        raise UnclearError("none of its branches or iterations had begun")
+    writing = _Writing(earlier.elements, jsonata=source.is_jsonata)
+    numbers = writing.container(progress, source.states[progress.name], earlier.numbers)
+    own = writing.elements[: progress.length or len(earlier.numbers)]
+    return Record(
+        progress.name,
+        numbers,
+        tuple(element.text for element in writing.elements),
+        len(own),
+        sum(element.finished for element in own),
+        dict(Counter(element.state for element in own if element.state).most_common()),
+        sum(not element.finished and not element.state for element in own),
+    )
+
+
+@dataclass(frozen=True)
+class _Element:
+    """text: the JSON of it. state: where it goes on; None where it is finished or begins at its beginning."""
+
+    text: str
+    state: str | None = None
+    finished: bool = False
+
+
+# An iteration that begins at its beginning.
+_FRESH = _Element("{}")
+
+
+class _Writing:
+    def __init__(self, old: Sequence[str], *, jsonata: bool) -> None:
+        self.elements: list[_Element] = []
+        self._old = old
+        self._jsonata = jsonata
+
+    def container(self, progress: Container, state: Mapping[str, Any], old: Sequence[int]) -> str:
+        """Add the elements of a container; return the list of their numbers."""
+        length = progress.length or len(old)
+        first = self._reserve(length)
+        branches = scopes(state)
+        for number in range(length):
+            scope = branches[number if state["Type"] == "Parallel" else 0]
+            lane = progress.lanes.get(number)
+            if lane is None or lane.state is None or is_added(lane.body):
+                before = old[number] if number < len(old) else None
+                passed = lane is not None and lane.is_left and bool(lane.body.get("End"))
+                element = _finished(lane.output) if lane and passed else self._untouched(before, scope, progress, state)
+            else:
+                element = self._reached(lane, scope)
+            self.elements[first + number] = element
+        return jsontext.write(list(range(first, first + length)))
+
+    def _reserve(self, length: int) -> int:
+        first = len(self.elements)
+        if first + length > MAX_ELEMENTS:
+            raise UnclearError(f"it has more than {MAX_ELEMENTS:,} branches and iterations")
+        self.elements += [_FRESH] * length
+        return first
+
+    def _reached(self, lane: Lane, scope: Scope) -> _Element:
+        """Tell how a branch or iteration goes on that had come to a state of its own."""
+        name, body, given, variables = str(lane.state), lane.body, lane.input, lane.variables
+        if body["Type"] == "Fail":
+            raise UnclearError(f"it had come to the Fail state {name!r}")
+        nested = "null"
+        # After a caught error, and for a Choice, the way on is not on record: the state is entered again.
+        if lane.is_left and not lane.caught and body["Type"] != "Choice":
+            if "Next" not in body:
+                return _finished(lane.output)
+            name, given, variables = body["Next"], lane.output, {**variables, **lane.assigned}
+        elif lane.container and self._opens(scope, name):
+            held = Earlier.numbers_in(variables.get(variable(lane.depth)))
+            if lane.container.lanes or held:
+                nested = self.container(lane.container, scope["States"][name], held)
+        return _Element(_going_on(scope, name, given, variables, nested), name)
+
+    def _opens(self, scope: Scope, name: str) -> bool:
+        return can_open(scope["States"].get(name, {}), jsonata=self._jsonata)
+
+    def _untouched(self, before: int | None, scope: Scope, progress: Container, state: Mapping[str, Any]) -> _Element:
+        """Tell how a branch or iteration goes on that the run did not get to: as it was given, or from its start."""
+        if before is not None:
+            return self._kept(before, scope)
+        if state["Type"] == "Parallel":
+            return _Element(_going_on(scope, scope["StartAt"], progress.input, {}))
+        return _FRESH
+
+    def _kept(self, number: int, scope: Scope) -> _Element:
+        """Take over an element of the record that the run itself was given."""
+        if number >= len(self._old):
+            raise UnclearError("the record that it was given is not whole")
+        parts = jsontext.members(self._old[number])
+        if "output" in parts:
+            return _finished(parts["output"])
+        if "state" not in parts:
+            return _FRESH
+        name = str(jsontext.parse(parts["state"]))
+        inside = Earlier.numbers_in(parts.get("inside"))
+        nested = "null"
+        if inside:
+            nested_state = scope["States"].get(name, {})
+            branches = scopes(nested_state)
+            if not branches:
+                raise UnclearError(f"the definition has no container {name!r}")
+            first = self._reserve(len(inside))
+            for place, one in enumerate(inside):
+                inner = branches[place if nested_state["Type"] == "Parallel" else 0]
+                self.elements[first + place] = self._kept(one, inner)
+            nested = jsontext.write(list(range(first, first + len(inside))))
+        variables = jsontext.members(parts.get("variables", "{}"))
+        return _Element(_going_on(scope, name, parts.get("input"), variables, nested), name)
+
+
+def _finished(output: str | None) -> _Element:
+    if output is None:
+        raise UnclearError("an output is cut off in its history")
+    return _Element(jsontext.join({"output": output}), finished=True)
+
+
+def _going_on(scope: Scope, state: str, given: str | None, variables: Mapping[str, str], inside: str = "null") -> str:
+    if state not in scope["States"]:
+        raise UnclearError(f"the definition has no state {state!r} in the place where it was")
+    if given is None:
+        raise UnclearError(f"the input of {state!r} is cut off in its history")
+    # A variable that was not assigned yet is null, as at the top level.
+    known = {name: variables.get(name, "null") for name in assigned_in(scope)}
+    return jsontext.join(
+        {"state": jsontext.write(state), "input": given, "variables": jsontext.join(known), "inside": inside}
+    )

@@ -1,0 +1,305 @@
+"""Going on inside a Parallel or Map, in an account in memory: what is started, and what it falls back to."""
+
+import json
+from typing import Any
+
+import pytest
+from fake_account import Account, RefusalError, Wired, machine_arn
+from gotostate import cli, reading, recovery
+from gotostate.memory import Memory
+from gotostate.policy import Settings
+from gotostate.recovery import Outcome, Result
+from gotostate.report import Report
+from histories import History
+
+SCOPE: dict[str, Any] = {
+    "StartAt": "Reserve",
+    "States": {"Reserve": {"Type": "Task", "Next": "Charge"}, "Charge": {"Type": "Task", "End": True}},
+}
+MAP: dict[str, Any] = {"Type": "Map", "ItemsPath": "$", "ItemProcessor": SCOPE, "Next": "Ship"}
+ORDERS: dict[str, Any] = {"StartAt": "Each", "States": {"Each": MAP, "Ship": {"Type": "Task", "End": True}}}
+GOTO = "orders-with-GoToState"
+
+
+def one_failed(given: str = "[1,2,3]") -> History:
+    """The first iteration finished, the second failed at Charge, the third had not begun."""
+    story = History(given)
+    before = story.map_starts(story.enter("Map", "Each", 0, given), 3)
+    before = story.iterates("Each", 0, before)
+    before = story.task("Charge", story.task("Reserve", before, "1", '"r1"'), '"r1"', "1.10")
+    story.iterated("Each", 0, before)
+    before = story.task("Reserve", story.iterates("Each", 1, before), "2", '"r2"')
+    story.fails(story.task("Charge", before, '"r2"'), within="Map")
+    return story
+
+
+class Orders:
+    """An account with the machine orders and one failed execution of it, and a function that is warm."""
+
+    def __init__(self, document: Any = ORDERS, story: History | None = None, **tags: str) -> None:
+        self.account = Account()
+        self.account.add_machine("orders", document, {"gotostate": "resume", **tags})
+        story = story or one_failed()
+        self.failed = self.account.add_failure("orders", "order-17", story.newest_first[::-1], story.input)
+        self.memory: Memory = self.account.memory()
+
+    def recover(self, arn: str | None = None, **settings: Any) -> Outcome:
+        report = Report.from_event(self.account.event(arn or self.failed))
+        return recovery.recover(self.memory, report, Settings(**settings))
+
+    def resuming(self, outcome: Outcome) -> dict[str, Any]:
+        assert outcome.resumed
+        found: dict[str, Any] = json.loads(self.account.runs[outcome.resumed].input)["resuming"]
+        return found
+
+
+ELEMENTS = [
+    {"output": 1.1},
+    {"state": "Charge", "input": "r2", "variables": {}, "inside": None},
+    {},
+]
+
+
+def test_a_map_goes_on_inside() -> None:
+    case = Orders()
+    outcome = case.recover()
+    assert (outcome.outcome, outcome.state) == (Result.RESUMED, "Each")
+    assert outcome.inside == "Each: 1 of 3 finished, 1 goes on at Charge, 1 from its start"
+    resuming = case.resuming(outcome)
+    assert resuming["inside"] == ELEMENTS
+    assert resuming["variables"] == {"gotostate0": [0, 1, 2]}
+    assert outcome.resumed
+    assert '{"output":1.10}' in case.account.runs[outcome.resumed].input
+    assert "Goes on inside" in case.account.runs[outcome.resumed].revision.definition
+
+
+def test_a_chain_keeps_what_it_did_not_get_to_and_then_leaves_the_map() -> None:
+    case = Orders()
+    resumed = case.recover().resumed
+    assert resumed
+    story = History(case.account.runs[resumed].input)
+    before = story.leave("Wait", "GoToState Backoff", story.enter("Wait", "GoToState Backoff", 0), gotostate0="[0,1,2]")
+    story.map_starts(story.enter("Map", "Each", before, "[1,2,3]"), 3)
+    story.ends(0, "States.Timeout")
+    case.account.end(resumed, "FAILED", story.newest_first[::-1])
+    again = case.recover(resumed)
+    # Nothing had begun in it, and nothing of the record is lost.
+    assert case.resuming(again)["inside"] == ELEMENTS
+    assert [change for change in case.account.changes if not change.startswith("start")] == [f"create {GOTO}"]
+    assert again.resumed
+    story = History(case.account.runs[again.resumed].input)
+    before = story.leave("Wait", "GoToState Backoff", story.enter("Wait", "GoToState Backoff", 0), gotostate0="[0,1,2]")
+    before = story.leave("Map", "Each", story.enter("Map", "Each", before, "[1,2,3]"), "[]", gotostate0="null")
+    story.fails(story.task("Ship", before, "[]"))
+    case.account.end(again.resumed, "FAILED", story.newest_first[::-1])
+    later = case.recover(again.resumed)
+    resuming = case.resuming(later)
+    assert (resuming["state"], resuming["variables"]) == ("Ship", {})
+    assert "inside" not in resuming
+    assert later.inside is None
+    # Two definitions in all: the source's, and the one with the Map opened.
+    assert [change for change in case.account.changes if not change.startswith("start")] == [
+        f"create {GOTO}",
+        f"update {GOTO} and publish",
+    ]
+
+
+def test_a_resume_that_was_stopped_while_it_waited_keeps_the_record() -> None:
+    case = Orders()
+    resumed = case.recover().resumed
+    assert resumed
+    story = History(case.account.runs[resumed].input)
+    story.enter("Wait", "GoToState Backoff", 0)
+    story.ends(0, "States.Timeout")
+    case.account.end(resumed, "FAILED", story.newest_first[::-1])
+    again = case.recover(resumed)
+    assert again.inside == "Each: 1 of 3 finished, 1 goes on at Charge, 1 from its start"
+    assert case.resuming(again)["inside"] == ELEMENTS
+    assert case.resuming(again)["variables"] == {"gotostate0": [0, 1, 2]}
+
+
+def test_a_definition_that_aws_refuses_runs_the_whole_map_again() -> None:
+    case = Orders()
+
+    asked = []
+
+    def gate(operation: str, body: dict[str, Any]) -> None:
+        if "Goes on inside" in str(body.get("definition")):
+            asked.append(operation)
+            raise RefusalError("InvalidDefinition", "SCHEMA_VALIDATION_FAILED: at /States/Each")
+
+    case.account.gate = gate
+    outcome = case.recover()
+    assert outcome.outcome is Result.RESUMED
+    assert outcome.inside
+    assert "whole of 'Each' runs again" in outcome.inside
+    assert "at /States/Each" in outcome.inside
+    resuming = case.resuming(outcome)
+    assert "inside" not in resuming
+    assert resuming["variables"] == {}
+    # It is asked once, and not for each failure of a storm.
+    story = one_failed()
+    other = case.account.add_failure("orders", "order-18", story.newest_first[::-1], story.input)
+    assert case.recover(other).outcome is Result.RESUMED
+    assert asked == ["CreateStateMachine"]
+
+
+def test_a_resume_that_fails_in_an_added_state_runs_the_whole_map_next() -> None:
+    case = Orders()
+    resumed = case.recover().resumed
+    assert resumed
+    story = History(case.account.runs[resumed].input)
+    before = story.leave("Wait", "GoToState Backoff", story.enter("Wait", "GoToState Backoff", 0), gotostate0="[0,1,2]")
+    before = story.iterates("Each", 0, story.map_starts(story.enter("Map", "Each", before, "[1,2,3]"), 3))
+    before = story.enter("Pass", "GoToState Take 1", story.step("GoToState Inside 1", before))
+    story.ends(before, "States.Runtime")
+    case.account.end(resumed, "FAILED", story.newest_first[::-1])
+    again = case.recover(resumed)
+    assert again.outcome is Result.RESUMED
+    assert again.inside == (
+        "the whole of 'Each' runs again: the resumed execution failed in a state that was added to it"
+    )
+    assert "inside" not in case.resuming(again)
+
+
+def test_a_record_that_does_not_fit_runs_the_whole_map_again() -> None:
+    output = json.dumps("x" * 200_000)
+    story = History("[1,2]")
+    before = story.map_starts(story.enter("Map", "Each", 0, json.dumps(["y" * 100_000, 2])), 2)
+    for index in range(2):
+        before = story.task("Reserve", story.iterates("Each", index, before), "1", output)
+    story.ends(0)
+    outcome = Orders(story=story).recover()
+    assert outcome.outcome is Result.RESUMED
+    assert outcome.inside
+    assert "does not fit" in outcome.inside
+
+
+@pytest.mark.parametrize(
+    ("tags", "settings", "goes_on"),
+    [
+        ({}, {}, True),
+        ({}, {"resume_inside": False}, False),
+        ({"gotostate:resume-inside": "false"}, {}, False),
+        ({"gotostate:resume-inside": "true"}, {"resume_inside": False}, True),
+        ({"gotostate:resume-inside": "maybe"}, {}, True),
+    ],
+)
+def test_resume_inside_is_a_parameter_and_a_tag(tags: Any, settings: Any, goes_on: bool) -> None:
+    case = Orders(**tags)
+    assert ("inside" in case.resuming(case.recover(**settings))) is goes_on
+
+
+def test_a_retry_keeps_the_whole_map_and_says_so() -> None:
+    retried = {**MAP, "Retry": [{"ErrorEquals": ["States.ALL"], "MaxAttempts": 2}]}
+    outcome = Orders({**ORDERS, "States": {**ORDERS["States"], "Each": retried}}).recover()
+    assert outcome.inside == (
+        "the whole of 'Each' runs again: it has a Retry: its author made the whole of it the unit that is repeated"
+    )
+
+
+def test_a_redriven_execution_runs_the_whole_map_again() -> None:
+    story = one_failed()
+    redriven = story.add("ExecutionRedriven", len(story.events), executionRedrivenEventDetails={"redriveCount": 1})
+    story.ends(redriven)
+    case = Orders(story=story)
+    case.account.runs[case.failed].redrives = 1
+    outcome = case.recover()
+    assert outcome.inside
+    assert "redriven" in outcome.inside
+
+
+# ---- the command
+
+
+@pytest.fixture
+def by_hand(monkeypatch: pytest.MonkeyPatch) -> Orders:
+    case = Orders()
+    monkeypatch.setattr("gotostate.cli.account.StepFunctions", lambda region: Wired(case.account, region))
+    return case
+
+
+def test_plan_says_what_goes_on(by_hand: Orders, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["plan", by_hand.failed]) == 0
+    assert "Inside       Each: 1 of 3 finished, 1 goes on at Charge, 1 from its start\n" in capsys.readouterr().out
+    assert cli.main(["plan", by_hand.failed, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["inside"] == {
+        "container": "Each", "total": 3, "finished": 1, "goesOn": {"Charge": 1}, "fromStart": 1, "whole": None,
+    }  # fmt: skip
+    assert by_hand.account.changes == []
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ([], "Each: 1 of 3 finished"),
+        (["--whole"], "the whole of 'Each' runs again: --whole was given"),
+        (["--input", "[4]"], "the whole of 'Each' runs again: --input gives it other data"),
+        (["--from-state", "Each"], "the whole of 'Each' runs again: --from-state chose it"),
+    ],
+)
+def test_resume_by_hand(by_hand: Orders, options: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["resume", by_hand.failed, *options]) == 0
+    assert f"Inside       {says}" in capsys.readouterr().out
+    (run,) = by_hand.account.resumed(GOTO)
+    assert ("inside" in json.loads(run.input)["resuming"]) is (options == [])
+
+
+OTHER_STATE = {**SCOPE, "States": {**SCOPE["States"], "Charge": {"Type": "Task", "Resource": "new", "End": True}}}
+
+
+@pytest.mark.parametrize(
+    ("mended", "says"),
+    [
+        ({"ItemProcessor": OTHER_STATE}, "1 of 3"),
+        ({"ItemsPath": "$.others"}, "the corrected definition changes its ItemsPath"),
+        ({"ItemProcessor": {"StartAt": "Pay", "States": {"Pay": {"Type": "Task", "End": True}}}}, "no state 'Charge'"),
+    ],
+    ids=["a state", "the items", "the states' names"],
+)  # fmt: skip
+def test_a_mended_definition(
+    by_hand: Orders, mended: dict[str, Any], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = {**ORDERS, "States": {**ORDERS["States"], "Each": {**MAP, **mended}}}
+    by_hand.account.add_machine("orders", document, {"gotostate": "resume"})
+    assert cli.main(["resume", by_hand.failed, "--definition", "current"]) == 0
+    assert says in capsys.readouterr().out
+
+
+def test_a_bad_tag_is_told(by_hand: Orders, capsys: pytest.CaptureFixture[str]) -> None:
+    by_hand.account.machines[machine_arn("orders")].tags["gotostate:resume-inside"] = "maybe"
+    assert cli.main(["plan", by_hand.failed]) == 0
+    assert "gotostate:resume-inside is 'maybe'" in capsys.readouterr().out
+
+
+def test_a_thousand_iterations_cost_the_pages_of_the_map_alone() -> None:
+    story = History("[]")
+    before = story.enter("Task", "Before", 0)
+    for _ in range(3_000):
+        before = story.step("Before", before)
+    document = {
+        **ORDERS,
+        "StartAt": "Before",
+        "States": {"Before": {"Type": "Pass", "Next": "Each"}, **ORDERS["States"]},
+    }
+    entered = story.enter("Map", "Each", before)
+    started = story.map_starts(entered, 1_000)
+    for index in range(999):
+        begun = story.iterates("Each", index, started)
+        story.iterated("Each", index, story.task("Charge", story.task("Reserve", begun, "1", "2"), "2", "3"))
+    story.fails(story.task("Reserve", story.iterates("Each", 999, started)), within="Map")
+    case = Orders(document, story)
+    pages: list[int] = []
+    case.account.gate = lambda operation, body: (
+        pages.append(body["maxResults"]) if operation == "GetExecutionHistory" else None
+    )
+    outcome = case.recover()
+    assert outcome.inside == "Each: 999 of 1,000 finished, 1 goes on at Reserve"
+    inside = len(story.events) - entered
+    assert sum(pages[:-1]) < inside, "it read on behind the Map's own entry"
+
+
+def test_reading_plans_nothing(by_hand: Orders) -> None:
+    failure = reading.read(by_hand.memory, Report(by_hand.failed), Settings())
+    assert failure.point.steps
+    assert by_hand.account.changes == []

@@ -1,0 +1,157 @@
+"""An opened Parallel or Map: what is added to it, and that closing it gives the source back byte for byte."""
+
+import json
+from typing import Any
+
+import pytest
+from gotostate import containers, router
+from gotostate.definition import ROUTER_MARK, Definition
+from gotostate.inside import close_container, open_container
+from hypothesis import given
+from hypothesis import strategies as st
+from machines import Plan, plans
+
+# Spaces, escapes and a first member of each kind, as people and tools write them.
+WRITTEN = r"""
+{ "StartAt" : "M",
+  "States": {
+    "M": { "Type": "Map", "ItemsPath": "$.items", "Catch": [ {"ErrorEquals": ["States.ALL"], "Next": "E"} ,
+                    {"Assign":{"q" : 1.10},"ErrorEquals": ["X"], "Next": "E"}],
+      "ItemProcessor": { "StartAt": "caf\u00e9", "States" : {
+          "caf\u00e9": { "Type": "Parallel", "Next": "Z", "Branches": [
+             {"StartAt": "X", "States": {"X": {"Type": "Pass", "Result": 1E+2, "End": true}}} ,
+             { "StartAt" : "Y" , "States": { "Y": {"Type": "Pass", "Assign": {"v": 1}, "End": true} } } ] },
+          "Z": {"Assign" : { "w.$": "$[0]" } , "Type": "Pass", "End": true} } },
+      "Assign" : { "n.$": "$[0]" }, "Next": "E" },
+    "E": {"Type": "Succeed"} } }
+"""
+
+
+def shaped(**fields: Any) -> Definition:
+    scope = {"StartAt": "A", "States": {"A": {"Type": "Pass", "End": True}}}
+    state = {"Type": "Map", "ItemProcessor": scope, "End": True, **fields}
+    return Definition.parse(json.dumps({"StartAt": "M", "States": {"M": state}}))
+
+
+def test_closing_gives_the_text_back_as_it_was_written() -> None:
+    source = Definition.parse(WRITTEN)
+    opened = open_container(source, "M")
+    assert close_container(opened, "M").text == WRITTEN
+    for kept in ('"Result": 1E+2', '"Assign" : {"gotostate0":null, "n.$": "$[0]" }', '{"gotostate0":null,"q" : 1.10}'):
+        assert kept in opened.text
+    # Where it was written with an escape, it is so still.
+    assert r'"Next":"caf\u00e9"' in opened.text
+
+
+SELECTORS = [
+    {},
+    {"ItemSelector": {"a.$": "$.a"}},
+    {"ItemSelector": {"input.$": "$$.Map.Item.Value", "index.$": "$$.Map.Item.Index"}},
+    {"ItemSelector": {"index.$": "$$.Map.Item.Index", "input.$": "$$.Map.Item.Value"}},
+    {"Parameters": {"a": 1}},
+    {"Parameters": {"a": 1}, "ItemProcessor": None, "Iterator": "the processor"},
+    {"ItemProcessor": None, "Iterator": "the processor"},
+    {"Assign": {"gotostate": None}},
+    {"Assign": {"x": 1}, "ItemSelector": {}},
+]
+
+
+@pytest.mark.parametrize("fields", SELECTORS, ids=str)
+@pytest.mark.parametrize("first", [True, False])
+def test_any_selector_and_assign_comes_back(fields: dict[str, Any], first: bool) -> None:
+    """Also where the source's own looks like what is added, and stands where it would be added."""
+    scope = {"StartAt": "A", "States": {"A": {"Type": "Pass", "End": True}}}
+    fields = {name: scope if value == "the processor" else value for name, value in fields.items()}
+    whole = {"Type": "Map", "ItemProcessor": scope, "End": True}
+    state = {**fields, **whole, **fields} if first else {**whole, **fields}
+    state = {name: value for name, value in state.items() if name not in ("ItemProcessor", "Iterator") or value}
+    source = Definition.parse(json.dumps({"StartAt": "M", "States": {"M": state}}))
+    assert containers.why_not(source, "M") is None
+    assert close_container(open_container(source, "M"), "M").text == source.text
+
+
+@given(plans(), st.sampled_from([None, 1, 3]), st.booleans())
+def test_any_container_comes_back_whole(plan: Plan, indent: int | None, ascii_only: bool) -> None:
+    document = plan.definition("worker", "run", faulty=True)
+    source = Definition.parse(json.dumps(document, indent=indent, ensure_ascii=ascii_only))
+    for name, state in source.states.items():
+        if not containers.is_container(state) or containers.why_not(source, name):
+            continue
+        opened = open_container(source, name)
+        assert close_container(opened, name).text == source.text
+        built = router.add_gotostate(source, inside=name)
+        assert built.opened == name
+        # The chain goes on with the very definition that it began with.
+        closed = router.remove_gotostate(built)
+        assert closed.text == router.remove_gotostate(router.add_gotostate(source)).text
+        assert router.add_gotostate(closed, inside=name).text == built.text
+        assert router.add_gotostate(closed).text == router.add_gotostate(source).text
+        # All that it adds says so, and nothing else does.
+        added = [body for inner, body in built.all_states.items() if inner not in source.all_states]
+        assert all(body["Comment"].startswith(ROUTER_MARK) for body in added)
+
+
+def test_a_machine_without_an_opened_container_is_as_it_was_before() -> None:
+    built = router.add_gotostate(Definition.parse(WRITTEN))
+    assert built.opened is None
+    assert "gotostate0" not in built.text
+    assert router.add_gotostate(built, inside="M").opened == "M"
+    assert router.add_gotostate(router.add_gotostate(built, inside="M")).text == built.text
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"Retry": [{"ErrorEquals": ["States.ALL"]}]}, "Retry"),
+        ({"ToleratedFailurePercentage": 5}, "tolerates"),
+        ({"QueryLanguage": "JSONata"}, "query language"),
+        ({"Assign": {}}, "Assign"),
+        ({"Catch": [{"ErrorEquals": ["X"], "Next": "M", "Assign": {}}]}, "Assign"),
+        ({"Assign": {"gotostate0": 1}}, "'gotostate0'"),
+        ({"ItemSelector": "x"}, "ItemSelector"),
+        ({"ItemProcessor": {"ProcessorConfig": {"Mode": "DISTRIBUTED"}}}, "Distributed"),
+        ({"ItemProcessor": {}}, "no item processor"),
+        ({"Type": "Parallel", "Branches": []}, "no branches"),
+    ],
+)
+def test_a_container_that_cannot_be_entered_in_the_middle(fields: dict[str, Any], says: str) -> None:
+    reason = containers.why_not(shaped(**fields), "M")
+    assert reason
+    assert says in reason
+
+
+def test_an_inner_container_that_cannot_be_opened_is_left_alone() -> None:
+    inner = shaped(Retry=[{"ErrorEquals": ["X"]}]).states["M"]
+    scope = {"StartAt": "N", "States": {"N": inner}}
+    source = Definition.parse(
+        json.dumps({"StartAt": "M", "States": {"M": {"Type": "Map", "ItemProcessor": scope, "End": True}}})
+    )
+    opened = open_container(source, "M")
+    assert opened.all_states["N"] == inner
+
+
+@pytest.mark.parametrize(
+    ("changed", "field"),
+    [
+        ({}, None),
+        ({"ItemsPath": "$.other"}, "ItemsPath"),
+        ({"ItemSelector": {"a": 1}}, "ItemSelector"),
+        ({"MaxConcurrency": 3, "ResultSelector": {"a": 1}, "Comment": "mended"}, None),
+        ({"Type": "Parallel", "Branches": [{"StartAt": "A", "States": {"A": {"Type": "Pass"}}}] * 2}, "Branches"),
+    ],
+)
+def test_what_makes_other_iterations(changed: dict[str, Any], field: str | None) -> None:
+    assert containers.changed_field(shaped().states["M"], shaped(**changed).states["M"]) == field
+
+
+def test_what_is_added_is_known_in_machines_that_are_deployed() -> None:
+    """Machines in people's accounts carry these: they must never change."""
+    opened = open_container(Definition.parse(WRITTEN), "M")
+    scope = opened.states["M"]["ItemProcessor"]
+    parts = ["Inside", "Take", "Which", "Fill", "Input", "Enter", "Done", "Begin"]
+    assert list(scope["States"]) == [*(f"GoToState {part} 1" for part in parts), "café", "Z"]
+    assert {scope["States"][f"GoToState {part} 1"]["Comment"] for part in parts} == {
+        "Added by sfn-resume: goes on inside."
+    }
+    built = router.add_gotostate(Definition.parse(WRITTEN), inside="M")
+    assert built.states["GoToState"]["Comment"].endswith(' Goes on inside "M".')

@@ -1,0 +1,398 @@
+"""What the branches and iterations of a container had done, from histories in the shapes of real AWS."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from gotostate import history, jsontext
+from gotostate.definition import Definition
+from gotostate.errors import UnclearError
+from gotostate.progress import MAX_CHARACTERS, read_progress
+from gotostate.record import Earlier, Record, record_of
+from gotostate.router import add_gotostate, remove_gotostate
+from histories import History
+
+TASK = {"Type": "Task", "Resource": "r"}
+INLINE = {"ProcessorConfig": {"Mode": "INLINE"}}
+
+
+def sequence(*names: str, **more: Any) -> dict[str, Any]:
+    """Write a scope of tasks, one after another; more: fields of single states, by name."""
+    following: list[dict[str, Any]] = [*({"Next": name} for name in names[1:]), {"End": True}]
+    states = {name: {**TASK, **next_, **more.get(name, {})} for name, next_ in zip(names, following, strict=True)}
+    return {"StartAt": names[0], "States": states}
+
+
+def machine(**states: dict[str, Any]) -> Definition:
+    return Definition.parse(json.dumps({"StartAt": next(iter(states)), "States": states}))
+
+
+def mapping(processor: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"Type": "Map", "ItemProcessor": {**INLINE, **processor}, "End": True, **more}
+
+
+def parallel(*branches: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"Type": "Parallel", "Branches": list(branches), "End": True, **more}
+
+
+def recorded(definition: Definition, story: History, elements: str | None = None) -> Record:
+    """Record the container in which a history ended. elements: the record that its execution was given."""
+    point = history.locate(story.newest_first, definition)
+    assert point.resume_from
+    assert point.steps
+    progress = read_progress(point.steps, definition, point.resume_from)
+    return record_of(progress, remove_gotostate(definition), Earlier.read(point.held, elements))
+
+
+def elements(record: Record) -> list[Any]:
+    return [json.loads(text) for text in record.elements]
+
+
+def at(state: str, given: Any = None, inside: list[int] | None = None, **variables: Any) -> dict[str, Any]:
+    return {"state": state, "input": {} if given is None else given, "variables": variables, "inside": inside}
+
+
+ITEMS = machine(M=mapping(sequence("Reserve", "Charge")))
+
+
+def test_iterations_that_ran_at_the_same_time() -> None:
+    """The third fails; the second is aborted on its way; the fifth had not begun."""
+    story = History()
+    started = story.map_starts(story.enter("Map", "M", 0), 5)
+    first, second, third = (story.iterates("M", index, started) for index in range(3))
+    reserving = story.enter("Task", "Reserve", first, '{"n": 1}')
+    other = story.task("Reserve", second, '{"n": 2}', '{"r": 2}')
+    third = story.task("Reserve", third, '{"n": 3}', '{"r": 3}')
+    reserved = story.leave("Task", "Reserve", story.add("TaskSucceeded", reserving), '{"r": 1}')
+    failing = story.task("Charge", third, '{"r": 3}')
+    story.task("Charge", other, '{"r": 2}')
+    charged = story.task("Charge", reserved, '{"r": 1}', '{"done": 1.10}')
+    story.iterated("M", 0, charged)
+    # A place is free: the next iteration points to what made it so.
+    story.iterates("M", 3, charged)
+    story.fails(failing, within="Map", siblings=3)
+    record = recorded(ITEMS, story)
+    assert elements(record) == [{"output": {"done": 1.1}}, at("Charge", {"r": 2}), at("Charge", {"r": 3}), {}, {}]
+    assert record.elements[0] == '{"output":{"done": 1.10}}'
+    assert record.numbers == "[0,1,2,3,4]"
+    assert str(record) == "M: 1 of 5 finished, 2 go on at Charge, 2 from their start"
+
+
+def test_an_iteration_between_two_states_goes_on_at_the_next() -> None:
+    story = History()
+    begun = story.iterates("M", 0, story.map_starts(story.enter("Map", "M", 0), 1))
+    story.task("Reserve", begun, "{}", "12345678901234567890123")
+    story.ends(0, "States.Timeout")
+    assert recorded(ITEMS, story).elements[0] == (
+        '{"state":"Charge","input":12345678901234567890123,"variables":{},"inside":null}'
+    )
+
+
+def test_one_at_a_time_points_to_the_iteration_before() -> None:
+    story = History()
+    before = story.map_starts(story.enter("Map", "M", 0), 3)
+    before = story.task("Charge", story.task("Reserve", story.iterates("M", 0, before)), "{}", "0")
+    story.iterated("M", 0, before)
+    before = story.iterates("M", 1, before)
+    story.fails(story.task("Reserve", before, "[1]"), within="Map")
+    record = recorded(ITEMS, _reserved_first(story))
+    assert elements(record) == [{"output": 0}, at("Reserve", [1]), {}]
+    assert str(record) == "M: 1 of 3 finished, 1 goes on at Reserve, 1 from its start"
+
+
+def _reserved_first(story: History) -> History:
+    """Let the first Reserve be left, which `task` without an output leaves open."""
+    open_at = next(place for place, event in enumerate(story.events) if event["type"] == "TaskStarted")
+    event = story.events[open_at]
+    details = {"name": "Reserve", "output": "{}", "assignedVariables": {}}
+    story.events[open_at] = {**event, "type": "TaskStateExited", "stateExitedEventDetails": details}
+    return story
+
+
+def test_branches_whose_input_is_null() -> None:
+    definition = machine(P=parallel(sequence("A"), sequence("B"), sequence("C")))
+    story = History()
+    started = story.parallel_starts(story.enter("Parallel", "P", 0, "null"))
+    story.task("A", started, "null", '"a"')
+    story.fails(story.task("B", started, "null"), within="Parallel")
+    record = recorded(definition, story)
+    # The third had not begun; what it is given is what the others were given.
+    assert elements(record) == [{"output": "a"}, at("B") | {"input": None}, at("C") | {"input": None}]
+    assert str(record) == "P: 1 of 3 finished, 1 goes on at B, 1 from its start"
+
+
+def test_a_jsonata_error_points_before_its_own_state() -> None:
+    states = {
+        "M": mapping({"StartAt": "Make", "States": {"Make": {"Type": "Pass", "Output": "{% $x %}", "End": True}}})
+    }
+    definition = Definition.parse(json.dumps({"QueryLanguage": "JSONata", "StartAt": "M", "States": states}))
+    story = History()
+    started = story.map_starts(story.enter("Map", "M", 0), 2)
+    first, second = (story.iterates("M", index, started) for index in range(2))
+    story.enter("Pass", "Make", second, '"second"')
+    story.step("Make", first, '"first"', '"made"')
+    # Not the state's own event, but the one before it.
+    details = {"error": "States.QueryEvaluationError", "state": "Make"}
+    failed = story.add("EvaluationFailed", second, evaluationFailedEventDetails=details)
+    story.ends(failed, "States.QueryEvaluationError")
+    assert elements(recorded(definition, story)) == [{"output": "made"}, at("Make", "second")]
+
+
+def nested() -> Definition:
+    inner = mapping(sequence("X", "Y", X={"Assign": {"v.$": "$.v"}}), Next="After")
+    del inner["End"]
+    branch = {"StartAt": "Inner", "States": {"Inner": inner, "After": {**TASK, "End": True}}}
+    return machine(P=parallel(branch, sequence("B")))
+
+
+def nested_story() -> History:
+    story = History()
+    started = story.parallel_starts(story.enter("Parallel", "P", 0, '"i"'))
+    begun = story.map_starts(story.enter("Map", "Inner", started, '"i"'), 3)
+    other = story.task("B", started, '"i"')
+    first, second = (story.iterates("Inner", index, begun) for index in range(2))
+    second = story.task("X", second, "2", "22", v="7")
+    first = story.task("X", first, "1", "11", v="1.10")
+    story.task("Y", first, "11")
+    story.iterated("Inner", 1, story.task("Y", second, "22", '"y"'))
+    story.fails(other, within="Parallel", siblings=2)
+    return story
+
+
+def test_what_is_nested_stands_behind_and_is_named_by_number() -> None:
+    record = recorded(nested(), nested_story())
+    assert elements(record) == [
+        at("Inner", "i", inside=[2, 3, 4]),
+        at("B", "i"),
+        at("Y", 11, v=1.1),
+        {"output": "y"},
+        {},
+    ]
+    assert '"variables":{"v":1.10}' in record.elements[2]
+    assert record.numbers == "[0,1]"
+    assert str(record) == "P: 0 of 2 finished, 1 goes on at Inner, 1 goes on at B"
+
+
+def test_a_nested_container_with_a_retry_begins_anew_and_as_a_whole() -> None:
+    inner = mapping(sequence("X"), Retry=[{"ErrorEquals": ["States.ALL"]}])
+    definition = machine(P=parallel({"StartAt": "Inner", "States": {"Inner": inner}}, sequence("B")))
+    story = History()
+    started = story.parallel_starts(story.enter("Parallel", "P", 0))
+    entered = story.enter("Map", "Inner", started)
+    story.task("B", started, "{}", "1")
+    for _ in range(2):
+        # A Map that is tried again starts with no new MapStateEntered.
+        begun = story.iterates("Inner", 0, story.map_starts(entered, 1))
+        task = story.task("X", begun)
+        entered = story.add("TaskFailed", task)
+        story.add("MapIterationFailed", task)
+    story.ends(story.add("ParallelStateFailed", entered))
+    assert elements(recorded(definition, story)) == [at("Inner"), {"output": 1}]
+
+
+def test_a_catch_and_a_choice_are_entered_again() -> None:
+    scope = sequence("A", "B", A={"Catch": [{"ErrorEquals": ["States.ALL"], "Next": "B", "Assign": {"v": 2}}]})
+    chosen = {"StartAt": "Which", "States": {"Which": {"Type": "Choice", "Choices": [], "Default": "Z"}, "Z": TASK}}
+    definition = machine(P=parallel(scope, chosen))
+    story = History()
+    started = story.parallel_starts(story.enter("Parallel", "P", 0))
+    failed = story.add("TaskFailed", story.task("A", started, "1"))
+    story.leave("Task", "A", failed, "2", v="2")
+    story.leave("Choice", "Which", story.enter("Choice", "Which", started, "3"), "4")
+    story.ends(0, "States.Timeout")
+    # What the Catch assigned is not so any more when the state is entered again.
+    assert elements(recorded(definition, story)) == [at("A", 1, v=None), at("Which", 3)]
+
+
+def test_a_loop_inside_counts_its_last_round() -> None:
+    looping = {
+        "StartAt": "Work",
+        "States": {
+            "Work": {**TASK, "Assign": {"n.$": "$.n"}, "Next": "More"},
+            "More": {"Type": "Choice", "Choices": [], "Default": "Work"},
+        },
+    }
+    definition = machine(M=mapping(looping))
+    story = History()
+    before = story.iterates("M", 0, story.map_starts(story.enter("Map", "M", 0), 1))
+    for round_ in range(2):
+        before = story.task("Work", before, f'"{round_}"', "{}", n=str(round_))
+        before = story.leave("Choice", "More", story.enter("Choice", "More", before))
+    story.fails(story.task("Work", before, '"2"'), within="Map")
+    assert elements(recorded(definition, story)) == [at("Work", "2", n=1)]
+
+
+# ---- chains: an execution that was given a record itself
+
+
+def opened_story(definition: Definition, *, held: str) -> History:
+    """Begin a resumed execution of an opened machine, up to the entry of its Map."""
+    story = History()
+    before = story.leave("Wait", "GoToState Backoff", story.enter("Wait", "GoToState Backoff", 0), gotostate0=held)
+    assert "GoToState Backoff" in definition.states
+    return _extended(story, before)
+
+
+def _extended(story: History, before: int) -> History:
+    story.map_starts(story.enter("Map", "M", before), 4)
+    return story
+
+
+def passing(story: History, before: int, *parts: str) -> int:
+    """Go through states that were added to a scope."""
+    for part in parts:
+        before = story.step(f"GoToState {part} 1", before)
+    return before
+
+
+GIVEN = json.dumps([at("Charge", {"r": 0}), {"output": "one"}, {}, at("Reserve", 3)])
+
+
+def test_what_the_run_did_not_get_to_stays_as_it_was() -> None:
+    definition = add_gotostate(ITEMS, inside="M")
+    story = opened_story(definition, held="[0,1,2,3]")
+    started = len(story.events)
+    first = passing(story, story.iterates("M", 0, started), "Inside", "Take", "Which", "Fill", "Input", "Enter")
+    failing = story.task("Charge", first, '{"r": 0}')
+    passing(story, story.iterates("M", 2, started), "Inside", "Take")
+    story.fails(failing, within="Map")
+    record = recorded(definition, story, GIVEN)
+    assert elements(record) == [at("Charge", {"r": 0}), {"output": "one"}, {}, at("Reserve", 3)]
+    assert str(record) == "M: 1 of 4 finished, 1 goes on at Charge, 1 goes on at Reserve, 1 from its start"
+
+
+def test_an_output_that_was_handed_through_counts_as_finished() -> None:
+    definition = add_gotostate(ITEMS, inside="M")
+    story = opened_story(definition, held="[0,1,2,3]")
+    started = len(story.events)
+    before = passing(story, story.iterates("M", 1, started), "Inside", "Take", "Which")
+    done = story.step("GoToState Done 1", before, "{}", '"1"')
+    story.iterated("M", 1, done)
+    story.ends(0, "States.Timeout")
+    assert elements(recorded(definition, story, GIVEN))[1] == {"output": "1"}
+
+
+def test_a_record_that_was_cleared_is_not_taken_up_again() -> None:
+    """A loop came back to the Map: its second run is not the one that the record tells of."""
+    definition = add_gotostate(ITEMS, inside="M")
+    story = opened_story(definition, held="null")
+    before = passing(story, story.iterates("M", 0, len(story.events)), "Inside", "Begin")
+    story.task("Reserve", before, '"new"')
+    story.ends(0, "States.Timeout")
+    assert elements(recorded(definition, story, GIVEN)) == [at("Reserve", "new"), {}, {}, {}]
+
+
+def test_nested_elements_that_were_not_reached_get_new_numbers() -> None:
+    definition = add_gotostate(nested(), inside="P")
+    source = remove_gotostate(definition)
+    given = json.dumps([at("Inner", "i", inside=[3, 2]), at("B", 0), {"output": "z"}, at("Y", 1, v=5)])
+    story = History()
+    before = story.leave("Wait", "GoToState Backoff", story.enter("Wait", "GoToState Backoff", 0), gotostate0="[0,1]")
+    started = story.parallel_starts(story.enter("Parallel", "P", before, '"i"'))
+    guard = next(name for name in definition.all_states if name.startswith("GoToState Inside"))
+    story.enter("Choice", guard, started, '"i"')
+    story.ends(0, "States.Timeout")
+    point = history.locate(story.newest_first, definition)
+    assert point.steps
+    record = record_of(read_progress(point.steps, definition, "P"), source, Earlier.read(point.held, given))
+    assert elements(record) == [at("Inner", "i", inside=[2, 3]), at("B", 0), at("Y", 1, v=5), {"output": "z"}]
+
+
+# ---- what is not certain is not guessed
+
+
+def begun(story: History) -> int:
+    return story.map_starts(story.enter("Map", "M", 0), 3)
+
+
+def an_event_of_no_iteration(story: History) -> None:
+    begun(story)
+    story.enter("Task", "Reserve", 0)
+
+
+def a_state_that_cannot_follow(story: History) -> None:
+    story.enter("Task", "Charge", story.iterates("M", 0, begun(story)))
+
+
+def a_state_that_was_not_left(story: History) -> None:
+    before = story.iterates("M", 0, begun(story))
+    story.enter("Task", "Charge", story.enter("Task", "Reserve", before))
+
+
+def a_state_that_was_not_entered(story: History) -> None:
+    story.leave("Task", "Reserve", story.iterates("M", 0, begun(story)))
+
+
+def an_iteration_twice(story: History) -> None:
+    started = begun(story)
+    story.iterates("M", 0, started)
+    story.iterates("M", 0, started)
+
+
+def an_iteration_too_many(story: History) -> None:
+    story.iterates("M", 3, begun(story))
+
+
+def an_end_of_what_runs(story: History) -> None:
+    started = story.iterates("M", 0, begun(story))
+    story.iterated("M", 0, story.enter("Task", "Reserve", started))
+
+
+def an_input_that_is_cut_off(story: History) -> None:
+    story.enter("Task", "Reserve", story.iterates("M", 0, begun(story)))
+    story.events[-1]["stateEnteredEventDetails"] = {"name": "Reserve", "inputDetails": {"truncated": True}}
+
+
+def variables_that_are_cut_off(story: History) -> None:
+    story.task("Reserve", story.iterates("M", 0, begun(story)), "{}", "{}")
+    story.events[-1]["stateExitedEventDetails"]["assignedVariablesDetails"] = {"truncated": True}
+
+
+def nothing_that_began(story: History) -> None:
+    begun(story)
+
+
+@pytest.mark.parametrize(
+    ("write", "says"),
+    [
+        (an_event_of_no_iteration, "does not lead to its iteration"),
+        (a_state_that_cannot_follow, "cannot follow"),
+        (a_state_that_was_not_left, "cannot follow"),
+        (a_state_that_was_not_entered, "is left"),
+        (an_iteration_twice, "cannot have begun"),
+        (an_iteration_too_many, "cannot have begun"),
+        (an_end_of_what_runs, "cannot have finished"),
+        (an_input_that_is_cut_off, "the input of 'Reserve' is cut off"),
+        (variables_that_are_cut_off, "variables are cut off"),
+        (nothing_that_began, "had begun"),
+    ],
+)
+def test_what_is_not_certain_is_not_guessed(write: Callable[[History], None], says: str) -> None:
+    story = History()
+    write(story)
+    story.ends(0)
+    with pytest.raises(UnclearError, match=says):
+        recorded(ITEMS, story)
+
+
+@pytest.mark.parametrize(("length", "fits"), [(1_000, True), (1_001, False)])
+def test_a_record_has_a_thousand_elements_at_most(length: int, fits: bool) -> None:
+    story = History()
+    story.task("Reserve", story.iterates("M", 0, story.map_starts(story.enter("Map", "M", 0), length)))
+    story.ends(0)
+    if fits:
+        assert len(recorded(ITEMS, story).elements) == length
+    else:
+        with pytest.raises(UnclearError, match="more than 1,000"):
+            recorded(ITEMS, story)
+
+
+def test_payloads_that_would_fill_the_memory_are_dropped() -> None:
+    story = History()
+    before = story.map_starts(story.enter("Map", "M", 0), 500)
+    for index in range(MAX_CHARACTERS // 200_000 + 1):
+        before = story.task("Reserve", story.iterates("M", index, before), jsontext.write(f"{index}" + "x" * 200_000))
+    story.ends(0)
+    with pytest.raises(UnclearError, match="too much data"):
+        recorded(ITEMS, story)
