@@ -530,11 +530,14 @@ def test_every_command_and_option_is_in_the_readme() -> None:
         "--from-state",
         "--force",
         "--wait",
+        "--whole",
+        "--mermaid",
+        "--svg",
         "--stack",
         "--reason",
         "--region",
         "--profile",
     )
-    verbs = [f"gotostate {verb}" for verb in ("plan", "build", "resume", "hold", "release", "status")]
+    verbs = [f"gotostate {verb}" for verb in ("plan", "build", "resume", "show", "hold", "release", "status")]
     for word in (*verbs, *options):
         assert word in readme, word

@@ -5,12 +5,12 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from gotostate.cli import build, hold, plan, release, resume, status
+from gotostate.cli import build, hold, plan, release, resume, show, status
 from gotostate.cli.account import Account
 from gotostate.cli.terminal import Exit, prepare_streams, printable
 from gotostate.errors import GotoStateError, TransientError
 
-VERBS = (plan, build, resume, hold, release, status)
+VERBS = (plan, show, build, resume, hold, release, status)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

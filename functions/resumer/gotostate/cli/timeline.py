@@ -1,0 +1,127 @@
+"""A story as lines for the terminal: 80 columns, ASCII where the encoding has no more, colour only where wanted."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TextIO
+
+from gotostate.cli import wording
+from gotostate.cli.terminal import printable
+from gotostate.cli.wording import columns, wrapped
+from gotostate.story import ENDED_BADLY, REDRIVEN, ExecutionStory, Outcome, StateStory, Story, Turn
+
+WIDTH = 80
+
+_MOST_NAME = 28
+_MOST_LINES = 4
+_MOST_CHILDREN = 5
+
+_GREEN, _RED, _YELLOW, _CYAN = "32", "31", "33", "36"
+_COLOURS = {Outcome.SUCCEEDED: _GREEN, Outcome.FAILED: _RED, Outcome.CAUGHT: _YELLOW, Outcome.OPEN: _CYAN}
+_UNICODE = {Outcome.SUCCEEDED: "✓", Outcome.FAILED: "✗", Outcome.CAUGHT: "↷", Outcome.OPEN: "…"}
+_ARROW = "→"
+_ASCII = {Outcome.SUCCEEDED: "+", Outcome.FAILED: "x", Outcome.CAUGHT: "!", Outcome.OPEN: "~"}
+
+
+@dataclass(frozen=True)
+class Screen:
+    """What the lines are written to: whether it takes our symbols, and whether colours are wanted."""
+
+    has_symbols: bool = True
+    has_colour: bool = False
+
+    @classmethod
+    def of(cls, stream: TextIO, environment: Mapping[str, str]) -> "Screen":
+        """Look at a stream; no colour without a terminal, or where NO_COLOR is set (https://no-color.org)."""
+        try:
+            "".join([*_UNICODE.values(), _ARROW]).encode(stream.encoding or "ascii")
+        except (UnicodeEncodeError, LookupError):
+            has_symbols = False
+        else:
+            has_symbols = True
+        plain = environment.get("NO_COLOR") or environment.get("TERM") == "dumb"
+        return cls(has_symbols, stream.isatty() and not plain)
+
+    def symbol(self, outcome: Outcome) -> str:
+        """Return the sign for an outcome, one column wide."""
+        return self.painted((_UNICODE if self.has_symbols else _ASCII)[outcome], _COLOURS[outcome])
+
+    @property
+    def arrow(self) -> str:
+        """Return the sign for what was started by something."""
+        return _ARROW if self.has_symbols else "->"
+
+    def painted(self, text: str, colour: str) -> str:
+        """Return a text in a colour, where colours are wanted."""
+        return f"\x1b[{colour}m{text}\x1b[0m" if self.has_colour else text
+
+
+def lines(story: Story, screen: Screen) -> Iterator[str]:
+    """Write a story, a line for each state, end and redrive; all times in UTC."""
+    yield f"{wording.summary(story)} (times are UTC)"
+    if story.parent:
+        yield f"started by {printable(story.parent)}"
+    yield from map(printable, story.remarks)
+    layout = _Layout(screen, story)
+    before = None
+    for told in story.executions:
+        yield ""
+        yield f"{wording.title(told, before)}, {wording.date(told.started)}"
+        yield f"  {printable(told.arn)}"
+        yield from layout.execution(told)
+        before = told
+    if story.last.status in ENDED_BADLY:
+        yield ""
+        yield f"next: gotostate plan {printable(story.last.arn)}"
+
+
+class _Layout:
+    def __init__(self, screen: Screen, story: Story) -> None:
+        self._screen = screen
+        states = [state for told in story.executions for state in told.states]
+        self._names = min(max((columns(printable(state.name)) for state in states), default=0), _MOST_NAME)
+        self._took = max((len(wording.duration(state.seconds)) for state in states), default=0)
+        self._time = wording.clock_for(story)
+        self._indent = " " * len(f"  {self._time(None)}   ")
+
+    def execution(self, told: ExecutionStory) -> Iterator[str]:
+        yield f"  {self._time(told.started)}   {wording.beginning(told)}"
+        for one in wording.in_order(told):
+            yield from self._state(one) if isinstance(one, StateStory) else self._turn(told, one)
+        if told.untold:
+            yield from _indented(printable(f"its states cannot be told: {told.untold}"), self._indent)
+        if not told.ended:
+            ended = f" {self._time(told.stopped)}" if told.stopped is not None else ""
+            yield f"{self._indent}{told.status}{ended}"
+
+    def _turn(self, told: ExecutionStory, turn: Turn) -> Iterator[str]:
+        yield f"  {self._time(turn.time)}   {self._painted(turn)}"
+        if why := wording.reason_of_turn(told, turn):
+            yield from _indented(why, self._indent)
+
+    def _painted(self, turn: Turn) -> str:
+        colour = {REDRIVEN: _CYAN, "SUCCEEDED": _GREEN}.get(turn.status, _RED)
+        return self._screen.painted("redriven" if turn.status == REDRIVEN else turn.status, colour)
+
+    def _state(self, state: StateStory) -> Iterator[str]:
+        name = printable(state.name)
+        head = f"  {self._time(state.entered)} {self._screen.symbol(state.outcome)} "
+        if columns(name) <= self._names:
+            head += name + " " * (self._names - columns(name))
+        else:
+            yield f"{head}{name}"
+            head = self._indent + " " * self._names
+        took = f"  {wording.duration(state.seconds):>{self._took}}  "
+        margin = " " * (len(self._indent) + self._names + len(took))
+        first, *rest = wrapped(wording.work(state), WIDTH - len(margin))
+        yield f"{head}{took}{first}"
+        yield from (margin + more for more in rest)
+        if why := wording.reason(state):
+            yield from _indented(why, self._indent)
+        for child in state.children[:_MOST_CHILDREN]:
+            yield f"{self._indent}{self._screen.arrow} {printable(child)}"
+        if (unsaid := len(state.children) - _MOST_CHILDREN) > 0:
+            yield f"{self._indent}{self._screen.arrow} {unsaid:,} more; --json names them"
+
+
+def _indented(text: str, indent: str) -> Iterator[str]:
+    return (indent + line for line in wrapped(text, WIDTH - len(indent), _MOST_LINES))
