@@ -98,7 +98,8 @@ class Stack:
         found = []
         for execution in self.executions(machine_arn):
             described = self.states.describe_execution(executionArn=execution["executionArn"])
-            resuming = json.loads(described["input"]).get("resuming")
+            # Right after its start an execution may be described without its input.
+            resuming = json.loads(described.get("input", "{}")).get("resuming")
             if isinstance(resuming, dict) and resuming.get("execution") == execution_arn:
                 found.append(described)
         return found
