@@ -16,9 +16,9 @@ from fake_account import Account, RefusalError
 from gotostate import recovery
 from gotostate.memory import Memory
 from gotostate.pace import Pace
-from gotostate.policy import Settings
 from gotostate.recovery import Outcome
 from gotostate.report import Report
+from gotostate.settings import Settings
 from gotostate.stepfunctions import StepFunctions
 
 RECEIVES = 8

@@ -7,8 +7,8 @@ from typing import Any
 
 from fake_account import BEGINNING, Account
 from gotostate import recovery
-from gotostate.policy import Settings
 from gotostate.report import Report
+from gotostate.settings import Settings
 from histories import History
 
 LAMBDA = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke"}

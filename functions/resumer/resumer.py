@@ -10,10 +10,9 @@ from aws_lambda_powertools import Logger
 from gotostate import recovery
 from gotostate.errors import ArnError, ReportError, ThrottledError
 from gotostate.memory import Memory
-from gotostate.policy import Settings
 from gotostate.recovery import Outcome, Result
 from gotostate.report import Report, execution_of
-from gotostate.settings import settings_from
+from gotostate.settings import Settings, settings_from
 from gotostate.stepfunctions import StepFunctions
 
 if TYPE_CHECKING:

@@ -17,9 +17,9 @@ import boto3
 import pytest
 from gotostate import recovery
 from gotostate.memory import Memory
-from gotostate.policy import Mode, Settings
 from gotostate.recovery import Result
 from gotostate.report import Report
+from gotostate.settings import Mode, Settings
 from gotostate.stepfunctions import StepFunctions
 from hypothesis import HealthCheck, Phase, given, note
 from hypothesis import settings as example_settings

@@ -12,8 +12,8 @@ from botocore.exceptions import EndpointConnectionError
 from fake_account import Account, RefusalError, Wired, execution_arn, failure_events, machine_arn
 from gotostate import cli, recovery
 from gotostate.nesting import STARTED_BY
-from gotostate.policy import Settings
 from gotostate.report import Report
+from gotostate.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "tests" / "golden" / "history"
@@ -80,6 +80,7 @@ def test_plan_for_people(account: Account, capsys: Capture) -> None:
         "Variables    (none)\n"
         "Machine      orders-with-GoToState\n"
         "Automation   skip: the state machine has not opted in; tag it gotostate=resume or gotostate=prepare\n"
+        "Calls        B (again)\n"
         f"Next         gotostate resume {FAILED}\n"
     )
     assert account.changes == []

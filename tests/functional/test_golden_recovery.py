@@ -7,8 +7,8 @@ import pytest
 from fake_account import Account, machine_arn
 from gotostate import jsontext, machines, reading, recovery, resumption, router
 from gotostate.definition import Definition
-from gotostate.policy import Settings
 from gotostate.report import Report
+from gotostate.settings import Settings
 
 CASES = sorted((Path(__file__).parents[1] / "golden" / "recovery").glob("*.json"))
 SETTINGS = Settings(max_attempts=3, backoff_seconds=0)

@@ -7,9 +7,9 @@ import pytest
 from fake_account import Account, RefusalError, Wired, machine_arn
 from gotostate import cli, reading, recovery
 from gotostate.memory import Memory
-from gotostate.policy import Settings
 from gotostate.recovery import Outcome, Result
 from gotostate.report import Report
+from gotostate.settings import Settings
 from histories import History
 
 SCOPE: dict[str, Any] = {
@@ -209,6 +209,15 @@ def test_a_redriven_execution_runs_the_whole_map_again() -> None:
     assert "redriven" in outcome.inside
 
 
+@pytest.mark.parametrize(("named", "result"), [("Charge", Result.PREPARED), ("Reserve", Result.RESUMED)])
+def test_a_step_inside_that_is_not_idempotent(named: str, result: Result) -> None:
+    """Reserve had finished or had not begun wherever it is entered; Charge had begun."""
+    tags: dict[str, Any] = {"gotostate:not-idempotent": named}
+    assert Orders(**tags).recover().outcome is result
+    tags["gotostate:resume-inside"] = "false"
+    assert Orders(**tags).recover().outcome is Result.PREPARED
+
+
 # ---- the command
 
 
@@ -227,6 +236,13 @@ def test_plan_says_what_goes_on(by_hand: Orders, capsys: pytest.CaptureFixture[s
         "container": "Each", "total": 3, "finished": 1, "goesOn": {"Charge": 1}, "fromStart": 1, "whole": None,
     }  # fmt: skip
     assert by_hand.account.changes == []
+
+
+def test_plan_says_what_is_called(by_hand: Orders, capsys: pytest.CaptureFixture[str]) -> None:
+    by_hand.account.machines[machine_arn("orders")].tags["gotostate:not-idempotent"] = "Charge"
+    assert cli.main(["plan", by_hand.failed]) == 0
+    told = [line[13:] for line in capsys.readouterr().out.splitlines() if line.startswith("Calls")]
+    assert told == ["Reserve", "Charge (again) NOT IDEMPOTENT", "Ship"]
 
 
 @pytest.mark.parametrize(

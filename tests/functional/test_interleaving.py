@@ -24,8 +24,8 @@ from fake_account import Account, failure_events, machine_arn
 from gotostate import cli, machines, router
 from gotostate.definition import Definition
 from gotostate.memory import TAG_SECONDS
-from gotostate.policy import Settings
 from gotostate.recovery import Result
+from gotostate.settings import Settings
 from interleaving import FAULTS, Client, Fault, Turns, World, every_choice
 
 SEEDS = int(os.environ.get("SFN_RESUME_SEEDS", "2000"))

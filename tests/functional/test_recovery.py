@@ -14,9 +14,9 @@ from gotostate.errors import ArnError, TransientError
 from gotostate.events import HistoryEvent
 from gotostate.memory import Memory
 from gotostate.nesting import STARTED_BY
-from gotostate.policy import Settings
 from gotostate.recovery import Outcome, Result
 from gotostate.report import Report
+from gotostate.settings import Settings
 
 ORDERS = {
     "StartAt": "A",

@@ -10,8 +10,9 @@ from gotostate.definition import Definition, Machine
 from gotostate.failure import EarlierResume, Failure
 from gotostate.history import FailurePoint, Why
 from gotostate.nesting import Parent, Pattern
-from gotostate.policy import Action, Decision, Mode, Settings
+from gotostate.policy import Action, Decision
 from gotostate.resumption import Chain, ExecutionArn
+from gotostate.settings import PREPARE_ERRORS, Mode, Settings
 from gotostate.visits import Ending
 from hypothesis import given
 from hypothesis import strategies as st
@@ -250,3 +251,80 @@ def test_the_parents_history_tells_it_apart(details: str, resource: str, pattern
 )
 def test_a_child_names_its_parent(text: str, parent: str | None) -> None:
     assert nesting.parent_of(text) == parent
+
+
+def failed_with(error: str | None, ending_id: int = 9) -> FailurePoint:
+    return replace(point(), ending=Ending(ending_id, "FAILED", error, None))
+
+
+@pytest.mark.parametrize(
+    ("error", "settings", "rule", "says"),
+    [
+        ("Boom", {}, "resume", ""),
+        (None, {}, "resume", ""),
+        ("States.Timeout", {}, "resume", ""),
+        ("States.TaskFailed", {}, "resume", ""),
+        *((error, {}, "error", f"the stack's PrepareErrors names {error}") for error in PREPARE_ERRORS[:-1]),
+        ("S3.AccessDeniedException", {}, "error", "names *AccessDenied*"),
+        ("States.Runtime", {"prepare_errors": ()}, "resume", ""),
+        ("States.Runtime", {"resume_errors": ("States.Runtime",)}, "resume", ""),
+        ("Boom", {"prepare_errors": ("B*",)}, "error", "names B*"),
+        (
+            "Boom",
+            {"own_prepare_errors": ("Boom",), "sources": {"own_prepare_errors": "its tag T"}},
+            "error",
+            "its tag T",
+        ),
+        ("Boom", {"own_prepare_errors": ("Boom",), "resume_errors": ("Boom",)}, "resume", ""),
+    ],
+)
+def test_errors_that_the_same_input_meets_again_are_prepared(
+    error: str | None, settings: dict[str, Any], rule: str, says: str
+) -> None:
+    decision = decided(failure(failed_with(error)), **settings)
+    assert decision.rule == rule
+    assert says in decision.reason
+
+
+def test_what_a_new_execution_does_not_meet_again_is_resumed() -> None:
+    assert decided(failure(failed_with("States.Runtime", ending_id=24_999))).rule == "error"
+    assert decided(failure(failed_with("States.Runtime", ending_id=25_000))).rule == "resume"
+    assert decided(failure(failed_with("States.Runtime"), failed_in_added=True)).rule == "resume"
+
+
+@pytest.mark.parametrize(
+    ("again", "named", "rule"),
+    [
+        ({"B"}, ("B",), "not-idempotent"),
+        ({"In", "B"}, ("Ship", "In"), "not-idempotent"),
+        ({"B"}, ("C",), "resume"),
+        (set(), ("B",), "resume"),
+    ],
+)
+def test_a_step_that_is_not_idempotent_is_not_entered_again_by_itself(
+    again: set[str], named: tuple[str, ...], rule: str
+) -> None:
+    settings = Settings(not_idempotent=named, sources={"not_idempotent": "its tag gotostate:not-idempotent"})
+    decision = policy.automatic(failure(), RESUME, settings, again)
+    assert decision.rule == rule
+    # By hand it is said, and nothing more.
+    assert [remark.rule for remark in policy.remarks(failure(), settings, again)] == [rule] * (rule != "resume")
+
+
+errors = st.none() | st.sampled_from([*PREPARE_ERRORS, "Boom", "States.Timeout"])
+
+
+@given(errors, st.sampled_from(["off", "prepare", "resume", "x", None]), st.sampled_from(list(Why)), st.integers(0, 9))
+def test_each_failure_has_one_decision_and_a_machine_that_is_off_none_but_skip(
+    error: str | None, tag: str | None, why: Why, attempt: int
+) -> None:
+    tags = {} if tag is None else {"gotostate": tag}
+    allowed = policy.opt_in(tags, Settings())
+    state = None if why in (Why.NOTHING, Why.REJECTED, Why.FINISHED) else "B"
+    case = failure(replace(point(why, state), ending=Ending(9, "FAILED", error, None)), chain=Chain(ARN, attempt, {}))
+    decision = policy.automatic(case, allowed, Settings())
+    assert decision.reason
+    if tag not in ("prepare", "resume"):
+        assert decision.action is Action.SKIP
+    if tag == "prepare":
+        assert decision.action is not Action.RESUME

@@ -28,6 +28,7 @@ class Failure:
     source: its definition without a router. source_arn: the machine that people wrote.
     tags: of the machine that it ran on.
     original: status of the original execution, if somebody redrove it after this resume of it had begun.
+    failed_in_added: whether it failed in a state that was added to the machine, as far as can be told.
     """
 
     arn: ExecutionArn
@@ -40,6 +41,7 @@ class Failure:
     parent: Parent | None = None
     earlier: tuple[EarlierResume, ...] = ()
     original: str | None = None
+    failed_in_added: bool = False
 
     @property
     def is_resumed(self) -> bool:

@@ -7,17 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from gotostate import containers, policy, resumption
+from gotostate.calls import Call, calls_ahead
 from gotostate.containers import variable
-from gotostate.definition import Definition
+from gotostate.definition import Definition, states_within
 from gotostate.errors import InputError, NothingToResumeError, UnclearError
 from gotostate.failure import Failure
 from gotostate.history import FailurePoint, Why
-from gotostate.policy import Action, Decision, Settings
-from gotostate.progress import Container, read_progress, stands_in_added
+from gotostate.policy import Action, Decision
+from gotostate.progress import Container, read_progress
 from gotostate.record import Earlier, Record, record_of
-
-# What a state that was added may fail with; its own work is none but to process data.
-_NOT_PROCESSING = ("States.Timeout", "States.HeartbeatTimeout", "States.TaskFailed", "States.Permissions")
+from gotostate.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -49,6 +48,24 @@ class Plan:
             return str(self.record)
         return f"the whole of {self.state!r} runs again: {self.whole}" if self.whole else None
 
+    @property
+    def calls(self) -> list[Call]:
+        """What the tasks from the state on call; none where nothing is entered."""
+        if self.state is None or self.state not in self.failure.source.states:
+            return []
+        return calls_ahead(self.failure.source, self.state)
+
+    @property
+    def again(self) -> frozenset[str]:
+        """Tasks that had begun and are entered again."""
+        source = self.failure.source
+        if self.state is None or self.state not in source.states or self.failure.point.ended_in != self.state:
+            return frozenset()
+        tasks = {call.state for call in self.calls}
+        if self.record:
+            return frozenset(self.record.again & tasks)
+        return frozenset(name for name, _ in states_within({"States": {self.state: source.states[self.state]}})) & tasks
+
     def as_whole(self, why: str) -> "Plan":
         """Return the same plan with the whole of the container running again."""
         return replace(self, record=None, whole=why)
@@ -75,12 +92,13 @@ class Plan:
         )
 
 
-def planned(failure: Failure, decision: Decision, settings: Settings) -> Plan:
-    """Make the plan that automation has for a failure."""
+def planned(failure: Failure, allowed: Decision, settings: Settings) -> Plan:
+    """Make the plan that automation has for a failure. allowed: what policy.opt_in decided."""
     point = failure.point
+    plan = with_inside(Plan(failure, allowed, point.resume_from, point.input, point.variables), settings)
+    decision = policy.automatic(failure, allowed, settings, plan.again)
     delay = policy.delay_seconds(failure, settings) if decision.action is Action.RESUME else 0
-    plan = Plan(failure, decision, point.resume_from, point.input, point.variables, delay)
-    return with_inside(plan, settings)
+    return replace(plan, decision=decision, delay_seconds=delay)
 
 
 def with_inside(plan: Plan, settings: Settings, *, ran: Definition | None = None) -> Plan:
@@ -96,6 +114,8 @@ def with_inside(plan: Plan, settings: Settings, *, ran: Definition | None = None
             raise UnclearError("ResumeInside is false")
         if ran and failure.source is not ran:
             _require_same(plan.state, ran, failure.source)
+        if failure.failed_in_added:
+            raise UnclearError("the resumed execution failed in a state that was added to it")
         given = failure.chain.record
         found = replace(plan, record=told_record(failure.point, failure.ran.definition, failure.source, given))
         found.resume_input()
@@ -135,12 +155,4 @@ def _progress(point: FailurePoint, name: str, ran: Definition) -> Container:
         return Container(name)
     if point.steps is None:
         raise UnclearError("it had been left")
-    progress = read_progress(point.steps, ran, name)
-    if _is_of_processing(point) and stands_in_added(progress):
-        raise UnclearError("the resumed execution failed in a state that was added to it")
-    return progress
-
-
-def _is_of_processing(point: FailurePoint) -> bool:
-    error = point.ending.error or ""
-    return error.startswith("States.") and error not in _NOT_PROCESSING
+    return read_progress(point.steps, ran, name)

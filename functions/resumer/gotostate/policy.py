@@ -3,25 +3,20 @@
 The Lambda and the command decide by the same rules; by hand, what holds automation back is a remark.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 
 from gotostate.definition import Definition, states_within
 from gotostate.failure import Failure
 from gotostate.history import Why
 from gotostate.nesting import Pattern
-from gotostate.resumption import INSIDE_TAG, OPT_IN_TAG, ExecutionArn, mark_number
+from gotostate.resumption import OPT_IN_TAG, ExecutionArn, mark_number
+from gotostate.settings import Mode, Settings, matches
 
 AUTOMATIC = ("FAILED", "TIMED_OUT")
-
-
-class Mode(StrEnum):
-    """Values of the tag 'gotostate' on a state machine."""
-
-    RESUME = "resume"
-    PREPARE = "prepare"
-    OFF = "off"
+# The last event that an execution may have (https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html).
+LAST_EVENT = 25_000
 
 
 class Action(StrEnum):
@@ -31,18 +26,6 @@ class Action(StrEnum):
     PREPARE = "prepare"
     SKIP = "skip"
     GIVE_UP = "give up"
-
-
-@dataclass(frozen=True)
-class Settings:
-    """The stack's parameters that policy depends on; times in seconds."""
-
-    max_attempts: int = 5
-    default_mode: Mode = Mode.OFF
-    backoff_seconds: int = 60
-    backoff_rate: float = 4.0
-    max_backoff_seconds: int = 86_400
-    resume_inside: bool = True
 
 
 @dataclass(frozen=True)
@@ -93,55 +76,40 @@ def opt_in(tags: Mapping[str, str], settings: Settings) -> Decision:
     return Decision(Action(mode.value), mode.value, f"{source} {mode.value}")
 
 
-def for_machine(tags: Mapping[str, str], settings: Settings) -> Settings:
-    """Return the settings that hold for one state machine, by its tags; a value that is none leaves the stack's."""
-    inside = {"true": True, "false": False}.get(tags.get(INSIDE_TAG, ""))
-    return settings if inside is None else replace(settings, resume_inside=inside)
-
-
-def bad_tags(tags: Mapping[str, str]) -> Iterator[str]:
-    """Say which tags of a state machine have a value that is none of theirs, so that the stack's is used."""
-    if tags.get(INSIDE_TAG, "true") not in ("true", "false"):
-        yield f"the tag {INSIDE_TAG} is {tags[INSIDE_TAG]!r}, neither true nor false: the stack's ResumeInside is used"
-
-
-def automatic(failure: Failure, allowed: Decision, settings: Settings) -> Decision:
+def automatic(failure: Failure, allowed: Decision, settings: Settings, again: Collection[str] = ()) -> Decision:
     """Decide what automation does about a failure: the first rule that speaks.
 
-    allowed: what opt_in decided.
+    allowed: what opt_in decided. again: tasks that had begun and are entered again.
     """
     if allowed.action is Action.SKIP:
         return allowed
-    return next(_rules(failure, allowed, settings))
+    return next(_rules(failure, allowed, settings, again))
 
 
-def _rules(failure: Failure, allowed: Decision, settings: Settings) -> Iterator[Decision]:
+def _rules(failure: Failure, allowed: Decision, settings: Settings, again: Collection[str]) -> Iterator[Decision]:
     if failure.point.ending.status not in AUTOMATIC:
         yield Decision(Action.SKIP, "aborted", "it was aborted, so somebody stopped it; only a person resumes it")
     for rule in (_by_parent, _nothing_left):
         if decision := rule(failure):
             yield decision
     if failure.attempt > settings.max_attempts:
-        yield Decision(
-            Action.GIVE_UP,
-            "max-attempts",
-            f"it was resumed {failure.attempt - 1} times already, MaxAttempts is {settings.max_attempts}; "
-            "fix the cause, then resume it by hand",
-        )
-    yield from hindrances(failure, settings)
+        limit = f"{settings.source_of('max_attempts', 'MaxAttempts')} is {settings.max_attempts}"
+        reason = f"it was resumed {failure.attempt - 1} times already, {limit}; fix the cause, then resume it by hand"
+        yield Decision(Action.GIVE_UP, "max-attempts", reason)
+    yield from hindrances(failure, settings, again)
     if allowed.action is Action.PREPARE:
         reason = f"not started, as {allowed.reason}; would enter {failure.point.resume_from!r}: {failure.point.why}"
         yield Decision(Action.PREPARE, allowed.rule, reason)
     yield Decision(Action.RESUME, "resume", failure.point.why)
 
 
-def remarks(failure: Failure, settings: Settings) -> list[Decision]:
+def remarks(failure: Failure, settings: Settings, again: Collection[str] = ()) -> list[Decision]:
     """Return all that a person should know before resuming a failure by hand."""
     parent = _by_parent(failure)
-    return [*([parent] if parent else []), *hindrances(failure, settings)]
+    return [*([parent] if parent else []), *hindrances(failure, settings, again)]
 
 
-def hindrances(failure: Failure, settings: Settings) -> Iterator[Decision]:
+def hindrances(failure: Failure, settings: Settings, again: Collection[str] = ()) -> Iterator[Decision]:
     """Yield what speaks against resuming a failure without a person."""
     rules: tuple[Callable[[Failure], Decision | None], ...] = (_original_went_on, _by_input, _by_point, _by_role)
     if ran_on := _earlier_ran_on(failure, settings):
@@ -149,6 +117,8 @@ def hindrances(failure: Failure, settings: Settings) -> Iterator[Decision]:
     for rule in rules:
         if decision := rule(failure):
             yield decision
+    if decision := _by_idempotence(settings, again) or _by_error(failure, settings):
+        yield decision
 
 
 def delay_seconds(failure: Failure, settings: Settings) -> int:
@@ -260,6 +230,39 @@ def _by_point(failure: Failure) -> Decision | None:
             f"{why}; to enter it again does the work again: mend the definition, or give the next state its input",
         )
     return None
+
+
+def _by_idempotence(settings: Settings, again: Collection[str]) -> Decision | None:
+    named = sorted(set(again) & set(settings.not_idempotent))
+    if not named:
+        return None
+    return Decision(
+        Action.PREPARE,
+        "not-idempotent",
+        f"{', '.join(map(repr, named))} would be entered again, and {settings.source_of('not_idempotent', '')} says "
+        "that it is not idempotent: look whether its work was done before you resume it",
+    )
+
+
+def _by_error(failure: Failure, settings: Settings) -> Decision | None:
+    """Hold back what the same input would meet again."""
+    error = failure.point.ending.error
+    # An execution that used up its events fails so as well, and the resumed one begins with none. And what failed in
+    # a state that was added to the machine does not meet that state again.
+    if error is None or failure.point.ending.id >= LAST_EVENT or failure.failed_in_added:
+        return None
+    if matches(error, settings.resume_errors):
+        return None
+    own = matches(error, settings.own_prepare_errors)
+    pattern = own or matches(error, settings.prepare_errors)
+    if pattern is None:
+        return None
+    source = settings.source_of("own_prepare_errors", "") if own else "the stack's PrepareErrors"
+    return Decision(
+        Action.PREPARE,
+        "error",
+        f"{error} as a rule comes again with the same input ({source} names {pattern}): fix the cause, then resume it",
+    )
 
 
 def _by_role(failure: Failure) -> Decision | None:

@@ -25,7 +25,7 @@ class Record:
 
     numbers: JSON text of the list of its own elements; elements: the JSON text of each, nested ones behind.
     total: branches or iterations; finished: those that do not run again; goes_on: in how many a state is entered;
-    from_start: those that begin at their beginning.
+    from_start: those that begin at their beginning. again: names of the states that are entered again, nested ones too.
     """
 
     container: str
@@ -35,6 +35,7 @@ class Record:
     finished: int
     goes_on: Mapping[str, int]
     from_start: int
+    again: frozenset[str] = frozenset()
 
     def __str__(self) -> str:
         """Say it as people read it: 'Map: 998 of 1,000 finished, 1 goes on at Charge, 1 from its start'."""
@@ -96,6 +97,7 @@ def record_of(progress: Container, source: Definition, earlier: Earlier) -> Reco
         sum(element.finished for element in own),
         dict(Counter(element.state for element in own if element.state).most_common()),
         sum(not element.finished and not element.state for element in own),
+        frozenset(element.state for element in writing.elements if element.state),
     )
 
 

@@ -12,13 +12,13 @@ from gotostate.errors import (
     RefusedError,
     TransientError,
 )
-from gotostate.failure import Failure
 from gotostate.memory import Memory
 from gotostate.planning import Plan, planned
-from gotostate.policy import Action, Decision, Settings
-from gotostate.reading import governing_tags, opted_in, read
+from gotostate.policy import Action, Decision
+from gotostate.reading import governing_tags, read
 from gotostate.report import Report
 from gotostate.resumption import ExecutionArn
+from gotostate.settings import Settings, for_machine
 
 _NOT_BOUND = (
     'the input {"resuming": true} could not be bound to this state and may go to another one; '
@@ -79,12 +79,12 @@ def recover(memory: Memory, report: Report, settings: Settings) -> Outcome:
     allowed = policy.opt_in(tags, settings)
     if allowed.action is Action.SKIP:
         return _settled(report.execution, Result.SKIPPED, allowed)
-    settings = policy.for_machine(tags, settings)
+    settings = for_machine(tags, settings)
     try:
         failure = read(memory, report, settings)
     except GotoStateError as error:
         return _unread(memory, report, error)
-    plan = planned(failure, policy.automatic(failure, allowed, settings), settings)
+    plan = planned(failure, allowed, settings)
     try:
         return carry_out(memory, plan, settings)
     except GotoStateError as error:
@@ -100,12 +100,6 @@ def _unread(memory: Memory, report: Report, error: GotoStateError) -> Outcome:
         if isinstance(error, kind):
             return _settled(report.execution, Result.SKIPPED, Decision(Action.SKIP, rule, str(error)))
     return _settled(report.execution, Result.GAVE_UP, Decision(Action.GIVE_UP, "unreadable", str(error)))
-
-
-def automatic_decision(memory: Memory, failure: Failure, settings: Settings) -> Decision:
-    """Tell what automation does about a failure; changes nothing."""
-    allowed = policy.by_arn(failure.arn) or opted_in(memory, failure.arn.machine_arn, settings)
-    return policy.automatic(failure, allowed, settings)
 
 
 def carry_out(memory: Memory, plan: Plan, settings: Settings) -> Outcome:

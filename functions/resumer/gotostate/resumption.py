@@ -11,7 +11,6 @@ from gotostate.errors import ArnError, InputError
 SUFFIX = "-with-GoToState"
 OPT_IN_TAG = "gotostate"
 SOURCE_TAG = "gotostate:source"
-INSIDE_TAG = "gotostate:resume-inside"
 MAX_NAME = 80
 MAX_INPUT_BYTES = 262_144
 MAX_TAG_VALUE = 256

@@ -1,9 +1,65 @@
-"""The stack's parameters, as they stand in the function's environment."""
+"""What holds for a failure: the stack's parameters, and over them the tags of the state machine."""
 
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any
 
 from gotostate.errors import SettingsError
-from gotostate.policy import Mode, Settings
+from gotostate.resumption import OPT_IN_TAG
+
+# Step Functions gives these for the data or the definition, so the same input meets them again; and for permissions,
+# which somebody has to grant (https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html).
+PREPARE_ERRORS = (
+    "States.Runtime",
+    "States.QueryEvaluationError",
+    "States.DataLimitExceeded",
+    "States.NoChoiceMatched",
+    "States.ParameterPathFailure",
+    "States.ResultPathMatchFailure",
+    "States.IntrinsicFailure",
+    "States.ItemReaderFailed",
+    "States.Permissions",
+    "*AccessDenied*",
+)
+_MOST_ATTEMPTS = 100
+_LONGEST_BACKOFF_SECONDS = 86_400
+
+
+class Mode(StrEnum):
+    """Values of the tag 'gotostate' on a state machine."""
+
+    RESUME = "resume"
+    PREPARE = "prepare"
+    OFF = "off"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The stack's parameters, or those that hold for one state machine; times in seconds.
+
+    prepare_errors, resume_errors: patterns of error names, * for any characters; the machine's own come first.
+    not_idempotent: states that must not be entered again without a person.
+    sources: by field, where its value comes from if that is a tag. problems: what is wrong with the tags.
+    """
+
+    max_attempts: int = 5
+    default_mode: Mode = Mode.OFF
+    backoff_seconds: int = 60
+    backoff_rate: float = 4.0
+    max_backoff_seconds: int = 86_400
+    resume_inside: bool = True
+    prepare_errors: tuple[str, ...] = PREPARE_ERRORS
+    own_prepare_errors: tuple[str, ...] = ()
+    resume_errors: tuple[str, ...] = ()
+    not_idempotent: tuple[str, ...] = ()
+    sources: Mapping[str, str] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+
+    def source_of(self, name: str, parameter: str) -> str:
+        """Say where the value of a field comes from."""
+        return self.sources.get(name, f"the stack's {parameter}")
 
 
 def settings_from(environment: Mapping[str, str]) -> Settings:
@@ -26,7 +82,74 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
             environment, "MAX_BACKOFF_SECONDS", "MaxBackoffSeconds", default.max_backoff_seconds
         ),
         resume_inside=inside == "true",
+        prepare_errors=_patterns(environment.get("PREPARE_ERRORS", ",".join(default.prepare_errors))),
     )
+
+
+def for_machine(tags: Mapping[str, str], settings: Settings) -> Settings:
+    """Return the settings that hold for one state machine; a tag whose value cannot be read leaves the stack's.
+
+    Tag values have neither commas nor asterisks, so lists are separated by / and name errors and states in full.
+    """
+    found: dict[str, Any] = {}
+    sources: dict[str, str] = {}
+    problems: list[str] = []
+    for tag, (name, read, expected) in TAGS.items():
+        if tag not in tags:
+            continue
+        try:
+            found[name] = read(tags[tag])
+        except ValueError:
+            problems.append(f"its tag {tag} is {tags[tag]!r}, expected {expected}; the stack's value is used")
+        else:
+            sources[name] = f"its tag {tag}"
+    return replace(settings, **found, sources=sources, problems=tuple(problems))
+
+
+def matches(error: str, patterns: tuple[str, ...]) -> str | None:
+    """Return the first pattern that an error's name matches; * stands for any characters."""
+    for pattern in patterns:
+        if re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), error, re.DOTALL):
+            return pattern
+    return None
+
+
+def _truth(text: str) -> bool:
+    if text not in ("true", "false"):
+        raise ValueError
+    return text == "true"
+
+
+def _number(text: str, most: int) -> int:
+    if not (text.isascii() and text.isdecimal()) or int(text) > most:
+        raise ValueError
+    return int(text)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    found = tuple(name.strip() for name in text.split("/"))
+    if not all(found):
+        raise ValueError
+    return found
+
+
+# By tag: the field of Settings, how the value is read, and what is expected.
+TAGS: dict[str, tuple[str, Any, str]] = {
+    f"{OPT_IN_TAG}:max-attempts": (
+        "max_attempts",
+        lambda text: _number(text, _MOST_ATTEMPTS),
+        f"a whole number from 0 to {_MOST_ATTEMPTS}",
+    ),
+    f"{OPT_IN_TAG}:backoff-seconds": (
+        "backoff_seconds",
+        lambda text: _number(text, _LONGEST_BACKOFF_SECONDS),
+        f"a whole number from 0 to {_LONGEST_BACKOFF_SECONDS}",
+    ),
+    f"{OPT_IN_TAG}:prepare-errors": ("own_prepare_errors", _names, "names of errors, separated by /"),
+    f"{OPT_IN_TAG}:resume-errors": ("resume_errors", _names, "names of errors, separated by /"),
+    f"{OPT_IN_TAG}:not-idempotent": ("not_idempotent", _names, "names of states, separated by /"),
+    f"{OPT_IN_TAG}:resume-inside": ("resume_inside", _truth, "true or false"),
+}
 
 
 def _whole(environment: Mapping[str, str], variable: str, parameter: str, default: int) -> int:
@@ -46,3 +169,7 @@ def _rate(text: str) -> float:
             f"BACKOFF_RATE is {text!r}; set the stack's parameter BackoffRate to a number from 1 to 100"
         )
     return rate
+
+
+def _patterns(text: str) -> tuple[str, ...]:
+    return tuple(pattern.strip() for pattern in text.split(",") if pattern.strip())

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from gotostate import policy, reading
+from gotostate import reading
 from gotostate.errors import NotFoundError
 from gotostate.failure import Failure
 from gotostate.memory import Memory
-from gotostate.policy import Settings
 from gotostate.report import Report
 from gotostate.resumption import ExecutionArn
+from gotostate.settings import Settings, for_machine
 from gotostate.stepfunctions import StepFunctions
 
 
@@ -31,12 +31,7 @@ class Account:
     @cached_property
     def settings(self) -> Settings:
         """The parameters of a stack with its defaults, and the machine's tags: a person decides on the attempts."""
-        return policy.for_machine(self._tags, Settings())
-
-    @property
-    def bad_tags(self) -> list[str]:
-        """What is wrong with the machine's tags."""
-        return list(policy.bad_tags(self._tags))
+        return for_machine(self._tags, Settings())
 
     @cached_property
     def _tags(self) -> Mapping[str, str]:

@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from gotostate import jsontext, machines, planning, recovery, router
+from gotostate import jsontext, machines, recovery, router
 from gotostate.cli.account import Account
 from gotostate.cli.files import read_text
 from gotostate.cli.plan import check_forms
@@ -49,7 +49,8 @@ def show_built(account: Account) -> Exit:
 
 
 def _built(account: Account) -> Plan:
-    plan = planning.planned(account.failure, _BY_HAND, account.settings)
+    failure = account.failure
+    plan = Plan(failure, _BY_HAND, failure.point.resume_from, failure.point.input, failure.point.variables)
     # An input that is too large must leave nothing half built.
     plan.resume_input()
     assert plan.state is not None

@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from gotostate import containers, history, jsontext, planning, policy, reading, recovery, resumption, router
+from gotostate import containers, history, jsontext, planning, policy, reading, resumption, router
 from gotostate.cli.account import Account
 from gotostate.cli.files import read_history, read_text
 from gotostate.cli.terminal import Exit, show
@@ -12,9 +12,13 @@ from gotostate.errors import DefinitionError, UnclearError
 from gotostate.events import HistoryEvent
 from gotostate.failure import Failure
 from gotostate.history import FailurePoint
+from gotostate.planning import Plan
 from gotostate.policy import Action, Decision
 from gotostate.record import Record
+from gotostate.settings import Settings
 from gotostate.stepfunctions import Execution
+
+MOST_CALLS = 12
 
 
 def add_to(commands: Any) -> None:
@@ -38,6 +42,16 @@ def show_remarks(remarks: list[Decision]) -> None:
     """Print what a person should know before resuming."""
     for remark in remarks:
         show("Mind", remark.reason)
+
+
+def show_calls(plan: Plan, settings: Settings) -> None:
+    """Print what runs from the state on, and what of it a person declared not idempotent."""
+    for call in plan.calls[:MOST_CALLS]:
+        once_more = " (again)" if call.state in plan.again else ""
+        danger = " NOT IDEMPOTENT" if call.state in settings.not_idempotent else ""
+        show("Calls", f"{call}{once_more}{danger}")
+    if len(plan.calls) > MOST_CALLS:
+        show("Calls", f"... and {len(plan.calls) - MOST_CALLS} more")
 
 
 def _check(options: argparse.Namespace) -> str | None:
@@ -79,9 +93,10 @@ def _from_account(options: argparse.Namespace) -> Exit:
     account = Account.of(options.arn)
     failure = account.failure
     newest = reading.newest_of_chain(account.memory, failure)
-    automation = recovery.automatic_decision(account.memory, failure, account.settings)
-    remarks = policy.remarks(failure, account.settings)
-    plan = planning.planned(failure, automation, account.settings)
+    allowed = policy.by_arn(failure.arn) or reading.opted_in(account.memory, failure.arn.machine_arn, account.settings)
+    plan = planning.planned(failure, allowed, account.settings)
+    automation = plan.decision
+    remarks = policy.remarks(failure, account.settings, plan.again)
     if options.json:
         delay = plan.delay_seconds if automation.action is Action.RESUME else None
         facts = _facts(failure, newest, automation, remarks) | {
@@ -101,8 +116,9 @@ def _from_account(options: argparse.Namespace) -> Exit:
     if automation.action is Action.RESUME:
         waits = f"{plan.delay_seconds} s before it enters the state (attempt {failure.attempt}, the stack's defaults)"
         show("Waits", waits)
+    show_calls(plan, account.settings)
     show_remarks(remarks)
-    for problem in account.bad_tags:
+    for problem in account.settings.problems:
         show("Mind", problem)
     _show_resumes(failure, newest)
     if following := _next(failure, newest, remarks):
