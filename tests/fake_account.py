@@ -103,6 +103,7 @@ class Account:
     runs: dict[str, Run] = field(default_factory=dict)
     changes: list[str] = field(default_factory=list)
     calls: Counter[str] = field(default_factory=Counter)
+    told: list[Body] = field(default_factory=list)
     now: float = BEGINNING
     gate: Callable[[str, Body], None] = lambda operation, body: None
 
@@ -195,6 +196,10 @@ class Account:
         self.now += 0.001
         answer: Body = getattr(self, f"_{xform_name(operation)}")(body)
         return answer
+
+    def _put_events(self, body: Body) -> Body:
+        self.told += [json.loads(entry["Detail"]) for entry in body["Entries"]]
+        return {"FailedEntryCount": 0, "Entries": [{"EventId": "e"} for _ in body["Entries"]]}
 
     def _machine_of(self, arn: str) -> Machine:
         if arn not in self.machines:
@@ -369,8 +374,8 @@ class Wired(StepFunctions):
         self.account = account
         super().__init__(region, Pace(clock=lambda: self.account.now, sleep=self._sleep))
 
-    def _connect(self, service: Any) -> Any:
-        client = super()._connect(service)
+    def connect(self, service: Any) -> Any:
+        client = super().connect(service)
         client.meta.events.register("before-send.*.*", self._send)
         return client
 

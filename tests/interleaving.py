@@ -15,8 +15,8 @@ from typing import Any
 from fake_account import Account, RefusalError
 from gotostate import recovery
 from gotostate.memory import Memory
+from gotostate.outcome import Outcome
 from gotostate.pace import Pace
-from gotostate.recovery import Outcome
 from gotostate.report import Report
 from gotostate.settings import Settings
 from gotostate.stepfunctions import StepFunctions

@@ -70,7 +70,7 @@ class Timed(History):
         through: those that are handed through; of an opened Map.
         Returns the event that leads on and the one that failed last, 0 where none did.
         """
-        started = self.map_starts(self.enter("Map", "Charges", before), total)
+        started = self.map_starts(self.enter("Map", "Charges", before, "[]"), total)
         self.later(10)
         failed = after = 0
         for index in sorted(range(total), key=lambda one: one in fails):

@@ -7,10 +7,11 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
-from gotostate import recovery
+from gotostate import notice, recovery
+from gotostate.bus import Bus
 from gotostate.errors import ArnError, ReportError, ThrottledError
 from gotostate.memory import Memory
-from gotostate.recovery import Outcome, Result
+from gotostate.outcome import Outcome, Result
 from gotostate.report import Report, execution_of
 from gotostate.settings import Settings, settings_from
 from gotostate.stepfunctions import StepFunctions
@@ -23,6 +24,22 @@ RESERVE_SECONDS = 3.0
 DEFAULT_SECONDS = 30.0
 # A recovery is not begun with less time than this.
 LEAST_SECONDS = 5.0
+
+# The members of an answer; an event says more.
+ANSWERED = (
+    "outcome",
+    "rule",
+    "reason",
+    "execution",
+    "state",
+    "machine",
+    "resumed",
+    "attempt",
+    "maxAttempts",
+    "delaySeconds",
+    "next",
+    "inside",
+)
 
 logger = Logger(service="resumer")
 
@@ -74,6 +91,7 @@ def _recovered(event: object, context: "LambdaContext") -> dict[str, Any]:
         logger.append_keys(outcome="error", reason=f"{type(error).__name__}: {error}")
         logger.exception("is tried again, then the event goes to the dead-letter queue")
         raise
+    _announce(outcome, memory)
     answer = described(outcome)
     logger.append_keys(state=outcome.state, outcome=answer["outcome"], reason=outcome.reason)
     log = logger.error if outcome.outcome is Result.GAVE_UP else logger.info
@@ -82,6 +100,17 @@ def _recovered(event: object, context: "LambdaContext") -> dict[str, Any]:
         extra={name: answer[name] for name in ("rule", "machine", "resumed", "attempt", "delaySeconds", "inside")},
     )
     return answer
+
+
+def _announce(outcome: Outcome, memory: Memory) -> None:
+    """Tell an outcome on the bus. What was done is done: where it cannot be told, the log says so."""
+    if not notice.is_told(outcome):
+        return
+    detail = notice.detail_of(outcome)
+    try:
+        _bus(memory).put(detail)
+    except Exception:
+        logger.exception("the outcome could not be announced", extra={"notice": detail})
 
 
 def _recover(event: object, execution: str, memory: Memory, settings: Settings) -> Outcome:
@@ -97,7 +126,7 @@ def described(outcome: Outcome) -> dict[str, Any]:
     answer["outcome"] = outcome.outcome.value
     answer["maxAttempts"] = answer.pop("max_attempts")
     answer["delaySeconds"] = answer.pop("delay_seconds")
-    return answer
+    return {name: answer[name] for name in ANSWERED}
 
 
 def _sentence(outcome: Outcome) -> str:
@@ -120,6 +149,11 @@ def _seconds_left(context: "LambdaContext") -> float:
     # A replay from a script or a test may come without a context of Lambda's.
     left = getattr(context, "get_remaining_time_in_millis", None)
     return left() / 1_000 if left else DEFAULT_SECONDS
+
+
+@cache
+def _bus(memory: Memory) -> Bus:
+    return Bus(memory.aws)
 
 
 @cache

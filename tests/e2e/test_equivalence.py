@@ -17,7 +17,7 @@ import boto3
 import pytest
 from gotostate import recovery
 from gotostate.memory import Memory
-from gotostate.recovery import Result
+from gotostate.outcome import Result
 from gotostate.report import Report
 from gotostate.settings import Mode, Settings
 from gotostate.stepfunctions import StepFunctions

@@ -7,7 +7,7 @@ import pytest
 from fake_account import Account, RefusalError, Wired, machine_arn
 from gotostate import cli, reading, recovery
 from gotostate.memory import Memory
-from gotostate.recovery import Outcome, Result
+from gotostate.outcome import Outcome, Result
 from gotostate.report import Report
 from gotostate.settings import Settings
 from histories import History
@@ -218,6 +218,90 @@ def test_a_step_inside_that_is_not_idempotent(named: str, result: Result) -> Non
     assert Orders(**tags).recover().outcome is Result.PREPARED
 
 
+def test_a_refused_definition_is_decided_anew_as_more_runs_again() -> None:
+    """Charge had finished in the first iteration; as a whole it would run again, and it is not idempotent."""
+    story = History("[1,2]")
+    before = story.map_starts(story.enter("Map", "Each", 0, "[1,2]"), 2)
+    before = story.task("Charge", story.task("Reserve", story.iterates("Each", 0, before), "1", "1"), "1", "1")
+    story.fails(story.task("Reserve", story.iterates("Each", 1, before), "2"), within="Map")
+    tags: dict[str, Any] = {"gotostate:not-idempotent": "Charge"}
+    assert Orders(story=story, **tags).recover().outcome is Result.RESUMED
+    case = Orders(story=story, **tags)
+
+    def gate(operation: str, body: dict[str, Any]) -> None:
+        if "Goes on inside" in str(body.get("definition")):
+            raise RefusalError("InvalidDefinition", "no")
+
+    case.account.gate = gate
+    assert (case.recover().outcome, case.recover().rule) == (Result.PREPARED, "not-idempotent")
+
+
+@pytest.mark.parametrize(
+    ("cause", "error", "goes_on", "rule"),
+    [
+        ("the state 'GoToState Take 1'", "States.Runtime", False, "resume"),
+        ("the state 'Each'", "States.Runtime", False, "resume"),
+        ("the state 'Charge'", "States.Runtime", True, "error"),
+        ("the bank", "States.Http.StatusCode.503", True, "resume"),
+        ("the bank", "Down", True, "resume"),
+    ],
+)
+def test_aws_says_whose_state_it_was_that_failed(cause: str, error: str, goes_on: bool, rule: str) -> None:
+    """One iteration stands in an added state, another in one of the user's own."""
+    case = Orders()
+    resumed = case.recover().resumed
+    assert resumed
+    story = History(case.account.runs[resumed].input)
+    before = story.leave("Wait", "GoToState Backoff", story.enter("Wait", "GoToState Backoff", 0), gotostate0="[0,1,2]")
+    started = story.map_starts(story.enter("Map", "Each", before, "[1,2,3]"), 3)
+    before = story.iterates("Each", 1, started)
+    for part in ("Inside", "Take", "Which", "Fill", "Input", "Enter"):
+        before = story.step(f"GoToState {part} 1", before)
+    before = story.task("Charge", before, '"r2"')
+    story.enter("Choice", "GoToState Inside 1", story.iterates("Each", 2, started))
+    named = f"An error occurred while executing {cause} (entered at the event id #9)."
+    story.ends(before, error, cause=named)
+    case.account.end(resumed, "FAILED", story.newest_first[::-1])
+    again = case.recover(resumed)
+    assert again.rule == rule
+    assert str(again.inside).startswith("Each: 1 of 3 finished") is goes_on
+
+
+def test_an_execution_that_was_started_by_hand_keeps_its_record() -> None:
+    case = Orders()
+    first = case.recover().resumed
+    assert first
+    by_hand = json.loads(case.account.runs[first].input)
+    del by_hand["resuming"]["execution"], by_hand["resuming"]["attempt"]
+    case.account.runs[first].input = json.dumps(by_hand)
+    story = History(json.dumps(by_hand))
+    before = story.leave("Wait", "GoToState Backoff", story.enter("Wait", "GoToState Backoff", 0), gotostate0="[0,1,2]")
+    story.map_starts(story.enter("Map", "Each", before, "[1,2,3]"), 3)
+    story.ends(0, "States.Timeout")
+    case.account.end(first, "FAILED", story.newest_first[::-1])
+    assert case.recover(first).inside == "Each: 1 of 3 finished, 1 goes on at Charge, 1 from its start"
+
+
+def test_items_that_are_members_of_an_object_run_again_as_a_whole() -> None:
+    story = History("{}")
+    before = story.iterates("Each", 0, story.map_starts(story.enter("Map", "Each", 0, '{"a": 1}'), 1))
+    story.fails(story.task("Reserve", before), within="Map")
+    assert "members of an object" in str(Orders(story=story).recover().inside)
+
+
+def test_a_step_that_is_not_idempotent_counts_after_a_resume_that_was_stopped_as_it_waited() -> None:
+    case = Orders()
+    resumed = case.recover().resumed
+    assert resumed
+    story = History(case.account.runs[resumed].input)
+    story.enter("Wait", "GoToState Backoff", 0)
+    story.ends(0, "States.Timeout")
+    case.account.end(resumed, "FAILED", story.newest_first[::-1])
+    case.account.machines[machine_arn("orders")].tags["gotostate:not-idempotent"] = "Charge"
+    case.account.now += 100
+    assert (case.recover(resumed).outcome, case.recover(resumed).rule) == (Result.PREPARED, "not-idempotent")
+
+
 # ---- the command
 
 
@@ -298,7 +382,7 @@ def test_a_thousand_iterations_cost_the_pages_of_the_map_alone() -> None:
         "StartAt": "Before",
         "States": {"Before": {"Type": "Pass", "Next": "Each"}, **ORDERS["States"]},
     }
-    entered = story.enter("Map", "Each", before)
+    entered = story.enter("Map", "Each", before, "[]")
     started = story.map_starts(entered, 1_000)
     for index in range(999):
         begun = story.iterates("Each", index, started)

@@ -24,7 +24,7 @@ from fake_account import Account, failure_events, machine_arn
 from gotostate import cli, machines, router
 from gotostate.definition import Definition
 from gotostate.memory import TAG_SECONDS
-from gotostate.recovery import Result
+from gotostate.outcome import Result
 from gotostate.settings import Settings
 from interleaving import FAULTS, Client, Fault, Turns, World, every_choice
 

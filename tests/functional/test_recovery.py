@@ -14,7 +14,7 @@ from gotostate.errors import ArnError, TransientError
 from gotostate.events import HistoryEvent
 from gotostate.memory import Memory
 from gotostate.nesting import STARTED_BY
-from gotostate.recovery import Outcome, Result
+from gotostate.outcome import Outcome, Result
 from gotostate.report import Report
 from gotostate.settings import Settings
 

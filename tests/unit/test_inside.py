@@ -112,12 +112,29 @@ def test_a_machine_without_an_opened_container_is_as_it_was_before() -> None:
         ({"ItemProcessor": {"ProcessorConfig": {"Mode": "DISTRIBUTED"}}}, "Distributed"),
         ({"ItemProcessor": {}}, "no item processor"),
         ({"Type": "Parallel", "Branches": []}, "no branches"),
+        ({"ItemsPath": "$$.Execution.StartTime"}, "differs in each execution"),
+        ({"Items": "{% $shuffle($states.input) %}"}, "differs in each execution"),
+        ({"Items": "{% $map([1], function($i) { $now () }) %}"}, "differs in each execution"),
+        ({"Items": "{% $states.context . Execution.Id %}"}, "differs in each execution"),
     ],
 )
 def test_a_container_that_cannot_be_entered_in_the_middle(fields: dict[str, Any], says: str) -> None:
     reason = containers.why_not(shaped(**fields), "M")
     assert reason
     assert says in reason
+
+
+def test_items_that_are_the_same_each_time_are_no_hindrance() -> None:
+    for fields in ({"ItemsPath": "$$.Execution.Input.a"}, {"ItemsPath": "$.now"}, {"ItemsPath": "$.State"}):
+        assert containers.why_not(shaped(**fields), "M") is None
+
+
+def test_states_that_were_copied_out_of_an_opened_container_are_left_alone() -> None:
+    done = open_container(Definition.parse(WRITTEN), "M").all_states["GoToState Done 1"]
+    scope = {"StartAt": "GoToState Done 1", "States": {"GoToState Done 1": done}}
+    assert "copied" in (containers.why_not(shaped(ItemProcessor=scope), "M") or "")
+    # A state of a user's own that has but the comment is their own.
+    assert not containers.is_added("Mine", {"Comment": "Added by sfn-resume: goes on inside."})
 
 
 def test_an_inner_container_that_cannot_be_opened_is_left_alone() -> None:
@@ -155,3 +172,12 @@ def test_what_is_added_is_known_in_machines_that_are_deployed() -> None:
     }
     built = router.add_gotostate(Definition.parse(WRITTEN), inside="M")
     assert built.states["GoToState"]["Comment"].endswith(' Goes on inside "M".')
+
+
+def test_branches_in_another_order_are_others() -> None:
+    def branches(*names: str) -> dict[str, Any]:
+        scopes = [{"StartAt": name, "States": {name: {"Type": "Pass", "End": True}}} for name in names]
+        return {"Type": "Parallel", "Branches": scopes, "End": True}
+
+    assert containers.changed_field(branches("A", "B"), branches("A", "B")) is None
+    assert containers.changed_field(branches("A", "B"), branches("B", "A")) == "Branches"

@@ -8,7 +8,7 @@ import pytest
 from gotostate import history, jsontext
 from gotostate.definition import Definition
 from gotostate.errors import UnclearError
-from gotostate.progress import MAX_CHARACTERS, read_progress
+from gotostate.progress import MAX_CHARACTERS, Container, read_progress
 from gotostate.record import Earlier, Record, record_of
 from gotostate.router import add_gotostate, remove_gotostate
 from histories import History
@@ -297,6 +297,77 @@ def test_nested_elements_that_were_not_reached_get_new_numbers() -> None:
     assert point.steps
     record = record_of(read_progress(point.steps, definition, "P"), source, Earlier.read(point.held, given))
     assert elements(record) == [at("Inner", "i", inside=[2, 3]), at("B", 0), at("Y", 1, v=5), {"output": "z"}]
+
+
+def resumed_in_nested(corrected: Definition | None = None) -> Record:
+    """Record a resume that was stopped in the router; the one before it had ended inside the nested Map."""
+    definition = add_gotostate(nested(), inside="P")
+    given = json.dumps([at("Inner", "i", inside=[2, 3]), at("B", 0), {"output": "z"}, at("Y", 1, v=5)])
+    return record_of(Container("P"), corrected or remove_gotostate(definition), Earlier.read("[0,1]", given))
+
+
+def test_a_resume_that_ended_in_the_router_hands_on_what_it_was_given() -> None:
+    record = resumed_in_nested()
+    assert elements(record)[0] == at("Inner", "i", inside=[2, 3])
+    assert record.again == {"Inner", "B", "Y"}
+
+
+def test_the_record_of_a_nested_container_that_is_not_opened_any_more_is_dropped() -> None:
+    """Its variable would never be cleared, and the next container of that scope would find it."""
+    document = json.loads(json.dumps(nested().document))
+    document["States"]["P"]["Branches"][0]["States"]["Inner"]["Retry"] = [{"ErrorEquals": ["States.ALL"]}]
+    record = resumed_in_nested(Definition.parse(json.dumps(document)))
+    assert elements(record) == [at("Inner", "i"), at("B", 0)]
+    # All of it runs again.
+    assert record.again == {"Inner", "X", "Y", "B"}
+
+
+def test_what_had_begun_and_runs_again() -> None:
+    story = History()
+    started = story.map_starts(story.enter("Map", "M", 0), 3)
+    # Between two states: Charge has not begun.
+    story.task("Reserve", story.iterates("M", 0, started), "{}", "{}")
+    story.task("Reserve", story.iterates("M", 1, started))
+    story.ends(0)
+    record = recorded(ITEMS, story)
+    assert dict(record.goes_on) == {"Charge": 1, "Reserve": 1}
+    assert record.again == {"Reserve"}
+
+
+def test_a_jsonata_error_that_is_caught_in_a_branchs_first_state() -> None:
+    first = {"Type": "Pass", "Output": "{% $x %}", "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "B"}], "End": True}
+    branch = {"StartAt": "A", "States": {"A": first, "B": {**TASK, "End": True}}}
+    definition = machine(P=parallel(branch, sequence("C")))
+    story = History()
+    started = story.parallel_starts(story.enter("Parallel", "P", 0))
+    story.enter("Pass", "A", started)
+    # It points before the state that failed, here to the start of all branches.
+    failed = story.add("EvaluationFailed", started, evaluationFailedEventDetails={"state": "A"})
+    story.task("B", story.leave("Pass", "A", failed, '"caught"'), '"caught"')
+    story.fails(story.task("C", started), within="Parallel")
+    assert elements(recorded(definition, story)) == [at("B", "caught"), at("C")]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "given"),
+    [
+        ("[0,1,2]", '[{"output": 1}, {"output": 2}, {"output": 3}]'),
+        ("[0,7]", '[{"output": 1}]'),
+        ("[0,1]", '[{"output": 1}, 5]'),
+        ("[0,1]", '[{"output": 1}, {"state": "B", "input": 1, "variables": []}]'),
+        ("[0,1]", '[{"output": 1}, {"state": 7, "input": 1}]'),
+        ("[0,1]", '"text"'),
+    ],
+)
+def test_a_record_that_a_person_wrote_wrong_is_not_taken(numbers: str, given: str) -> None:
+    definition = machine(P=parallel(sequence("A"), sequence("B")))
+    with pytest.raises(UnclearError, match=r"record|no state"):
+        record_of(Container("P"), definition, Earlier.read(numbers, given))
+
+
+@pytest.mark.parametrize("numbers", ["[true, 0]", '["0"]', "5", "[-1]", "null", "[", None])
+def test_what_is_no_list_of_numbers_holds_nothing(numbers: str | None) -> None:
+    assert Earlier.read(numbers, "[]") == Earlier()
 
 
 # ---- what is not certain is not guessed

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from gotostate import inside, router
+from gotostate import containers, router
 from gotostate.definition import Definition
 from gotostate.errors import HistoryError
 from gotostate.resumption import execution_name
@@ -506,7 +506,7 @@ def test_iterations_that_an_earlier_execution_finished_count_as_finished() -> No
     execution = told(history, definition, arn=RESUMED)
     assert rows(execution) == [Row("M", "failed", 1, 3, 4, "Boom", "A")]
     assert execution.states[0].kept == 2
-    assert inside.is_added(definition.all_states["GoToState Done 1"])
+    assert containers.is_added("GoToState Done 1", definition.all_states["GoToState Done 1"])
 
 
 def test_a_map_that_did_not_begin_again_is_as_far_as_before() -> None:

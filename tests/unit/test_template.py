@@ -70,6 +70,7 @@ ALL_RESOURCES = {"AnswerTaskTokens", "ReadAllTags"}
 # What each role may do; to widen one is a decision that this list makes visible.
 ALLOWED = {
     "ResumerRole": {
+        "events:PutEvents",
         "iam:PassRole",
         "kms:Decrypt",
         "kms:DescribeKey",

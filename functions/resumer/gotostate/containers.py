@@ -8,13 +8,20 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from gotostate.definition import Definition, assigned_by
+from gotostate.definition import ROUTER_MARK, Definition, assigned_by, states_within
 
 # The variable that holds, at each depth, the numbers of a container's elements in the record. Each depth has one of
 # its own, as an inner scope may not assign a variable of an outer one.
 _VARIABLE = re.compile(r"gotostate\d")
 _TOLERATES = ("ToleratedFailureCount", "ToleratedFailurePercentage")
 # What a container makes its branches' input or its items of: where it differs, finished ones do not fit any more.
+# Functions of JSONata and fields of the context object that give something else in each execution.
+_CHANGING = re.compile(
+    r"\$(shuffle|random|now|millis|uuid)\s*\("
+    r"|(\$\$|\$states\s*\.\s*context)\s*\.\s*(Execution\s*\.\s*(Id|Name|StartTime|Redrive\w+)|State|StateMachine|Task)\b"
+)
+ADDED_COMMENT = ROUTER_MARK + ": goes on inside."
+_ADDED_NAME = re.compile(r"GoToState (Inside|Take|Which|Fill|Input|Enter|Done|Begin) \d+( \d+)?")
 _MADE_OF = ("Type", "InputPath", "Parameters", "Arguments", "ItemsPath", "Items", "ItemSelector")
 
 Scope = Mapping[str, Any]
@@ -48,6 +55,11 @@ def scopes(state: Mapping[str, Any]) -> Sequence[Scope]:
     return found if sound else ()
 
 
+def is_added(name: str, state: Mapping[str, Any]) -> bool:
+    """Tell whether a state inside an opened container was added to it (inside.py)."""
+    return state.get("Comment") == ADDED_COMMENT and _ADDED_NAME.fullmatch(name) is not None
+
+
 def assigned_in(scope: Scope) -> list[str]:
     """Name the variables of a scope, sorted; those that gotostate added are left out."""
     names = {name for state in scope["States"].values() for name in assigned_by(state)}
@@ -62,6 +74,11 @@ def why_not(definition: Definition, name: str) -> str | None:
     taken = sorted(name for state in definition.all_states.values() for name in assigned_by(state))
     if theirs := next((name for name in taken if _VARIABLE.match(name)), None):
         return f"the definition has a variable {theirs!r}, a name that is needed to go on inside"
+    within = dict(states_within({"States": {name: definition.states[name]}}))
+    if any(is_added(inner, state) for inner, state in within.items()):
+        return "it holds states that were copied out of an opened one"
+    if any(_items_change(state) for state in within.values()):
+        return "its items are made of what differs in each execution, so they may be others the next time"
     return _why_not(definition.states[name], jsonata=definition.is_jsonata)
 
 
@@ -81,6 +98,8 @@ def changed_field(one: Mapping[str, Any], other: Mapping[str, Any]) -> str | Non
         if one.get(field) != other.get(field):
             return field
     for scope, another in zip(scopes(one), scopes(other), strict=True):
+        if one["Type"] == "Parallel" and scope["StartAt"] != another["StartAt"]:
+            return "Branches"
         for name, state in scope["States"].items():
             inner = another["States"].get(name)
             if is_container(state) and inner is not None and (found := changed_field(state, inner)):
@@ -116,6 +135,10 @@ def _hindrances(state: Mapping[str, Any], *, jsonata: bool) -> Iterator[str]:
     selector = state.get("ItemSelector", state.get("Parameters", {}))
     if state.get("Type") == "Map" and not jsonata and not isinstance(selector, Mapping):
         yield "its ItemSelector is no object"
+
+
+def _items_change(state: Mapping[str, Any]) -> bool:
+    return any(_CHANGING.search(str(state.get(field, ""))) is not None for field in ("Items", "ItemsPath"))
 
 
 def _processor(state: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -6,6 +6,7 @@ ended. previousEventId is no guide to it: after a JSONata error it skips the fai
 on histories that were recorded on AWS).
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -35,6 +36,9 @@ PROCESSING_ERRORS = (
     "States.ResultPathMatchFailure",
 )
 
+# How AWS names the state in which it failed to process data.
+_NAMED = re.compile(r"executing the state '(.*)' \(entered at the event id #\d+\)", re.DOTALL)
+
 
 class Why(StrEnum):
     """The rule by which the state to resume from was chosen."""
@@ -62,6 +66,7 @@ class FailurePoint:
     variables: name to JSON text, as they stood when that state was entered.
     output: JSON text of what finished work gave, where that work needs no repeat (Why.FINISHED, Why.DONE).
     steps: what happened inside a Parallel or Map, where that is the state to resume from; None otherwise.
+    failed_state: the state that AWS names as the one that failed, also inside a container; None where it names none.
     held: JSON text of the variable by which an opened container finds its record (inside.py), as it stood then.
     """
 
@@ -74,6 +79,7 @@ class FailurePoint:
     output: str | None = None
     steps: Steps | None = field(default=None, repr=False)
     held: str | None = None
+    failed_state: str | None = None
 
 
 def locate(
@@ -164,7 +170,14 @@ def _locate(reader: Reader, definition: Definition, *, to_start: bool) -> Failur
         reader.collect(variables)
     point = _point(reader, last.name, last.name, last.input, variables, why, output)
     inside = is_container(definition.states[last.name]) and not last.exited
-    return replace(point, steps=reader.trail.steps) if inside else point
+    return replace(point, steps=reader.trail.steps, failed_state=_failed_state(reader)) if inside else point
+
+
+def _failed_state(reader: Reader) -> str | None:
+    if isinstance(named := reader.trail.evaluation.get("state"), str):
+        return named
+    found = _NAMED.search(reader.ending.cause or "")
+    return found[1] if found else None
 
 
 def _judge(trail: Trail, definition: Definition, last: Visit, error: str | None) -> tuple[Why, str | None]:
@@ -179,8 +192,8 @@ def _judge(trail: Trail, definition: Definition, last: Visit, error: str | None)
     failed_state = definition.all_states.get(str(trail.evaluation.get("state")), {})
     after_work = str(trail.evaluation.get("location", "")).startswith(_AFTER_WORK)
     if container:
-        inside = error in PROCESSING_ERRORS and kind in _TASK_SUCCEEDED
-        done = kind in _CONTAINER_SUCCEEDED or inside
+        # What succeeded last may be a sibling of what failed, unless processing failed.
+        done = error in PROCESSING_ERRORS and kind in (*_CONTAINER_SUCCEEDED, *_TASK_SUCCEEDED)
     else:
         done = kind in _TASK_SUCCEEDED
     if not done and not (after_work and failed_state.get("Type") in WORK):

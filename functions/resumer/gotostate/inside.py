@@ -9,11 +9,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gotostate import jsontext
-from gotostate.containers import Scope, assigned_in, can_open, scopes, variable
-from gotostate.definition import ROUTER_MARK, Definition, free_names, jsonata_string
+from gotostate.containers import ADDED_COMMENT, Scope, assigned_in, can_open, is_added, scopes, variable
+from gotostate.definition import Definition, free_names, jsonata_string
 
 RECORD = "Execution.Input.resuming.inside"
-_COMMENT = ROUTER_MARK + ": goes on inside."
 
 # The states that are added to a scope, in this order and before its own. Deployed machines have them so.
 _JSONPATH_MAP = ("Inside", "Take", "Which", "Fill", "Input", "Enter", "Done", "Begin")
@@ -34,11 +33,6 @@ def open_container(source: Definition, name: str) -> Definition:
 def close_container(opened: Definition, name: str) -> Definition:
     """Give back the source of a definition in which a container was opened, byte for byte."""
     return Definition.parse(_Closing(opened).run(name))
-
-
-def is_added(state: Mapping[str, Any]) -> bool:
-    """Tell whether a state inside an opened container was added to it."""
-    return state.get("Comment") == _COMMENT
 
 
 class _Edits:
@@ -141,7 +135,7 @@ class _Opening(_Edits):
         parts = _parts(number, jsonata=self.jsonata)
         names = {part: self._free(f"GoToState {part} {self._scopes}") for part in parts}
         added = write(scope, number, depth, names)
-        texts = {names[part]: jsontext.write({**added[part], "Comment": _COMMENT}) for part in parts}
+        texts = {names[part]: jsontext.write({**added[part], "Comment": ADDED_COMMENT}) for part in parts}
         members = jsontext.join(texts).replace(jsontext.write(_START), start)
         self.replace(*places["StartAt"], jsontext.write(names["Inside"]))
         self.insert_first(places["States"][0], members[1:-1] + ",")
@@ -173,7 +167,7 @@ class _Closing(_Edits):
         self.replace(*places["StartAt"], self.text[slice(*start)])
         # With the comma behind the last of them.
         self.replace(states_at + 1, spans[-1][1] + 1, "")
-        own = {name: state for name, state in scope["States"].items() if not is_added(state)}
+        own = {name: state for name, state in scope["States"].items() if not is_added(name, state)}
         self.nested(states_at, {**scope, "States": own}, depth)
 
     def _start_of(self, spans: list[tuple[int, int]], *, is_map: bool) -> tuple[int, int]:

@@ -7,7 +7,7 @@ from itertools import islice
 
 from gotostate import resumption, router
 from gotostate.definition import Machine
-from gotostate.errors import ForeignMachineError, NotFoundError, RefusedError, TransientError
+from gotostate.errors import DefinitionError, ForeignMachineError, NotFoundError, RefusedError, TransientError
 from gotostate.failure import Failure
 from gotostate.memory import Memory
 from gotostate.resumption import SOURCE_TAG
@@ -38,7 +38,7 @@ def ensure(memory: Memory, failure: Failure, inside: str | None = None) -> str:
     definition, and another failure may update the machine between our look and our start. It depends
     on the source and on what is opened alone, so that all failures of one definition share it.
 
-    Raises RefusedError when AWS does not take the definition, DefinitionError when it is too large,
+    Raises RefusedError when AWS does not take the definition, or it is too large,
     ForeignMachineError when the name belongs to a machine that was not built from this source,
     TransientError when others change the machine all the time.
     """
@@ -47,13 +47,12 @@ def ensure(memory: Memory, failure: Failure, inside: str | None = None) -> str:
         return version
     if refused := memory.refused(source, inside):
         raise RefusedError(refused)
-    definition = router.add_gotostate(failure.source, inside=inside)
-    wanted = Machine(source.arn, definition, source.configuration)
     try:
-        return _ensured(memory, failure, wanted, inside)
-    except RefusedError as error:
+        definition = router.add_gotostate(failure.source, inside=inside)
+        return _ensured(memory, failure, Machine(source.arn, definition, source.configuration), inside)
+    except (RefusedError, DefinitionError) as error:
         memory.refuses(source, inside, str(error))
-        raise
+        raise RefusedError(str(error)) from error
 
 
 def _ensured(memory: Memory, failure: Failure, wanted: Machine, inside: str | None) -> str:

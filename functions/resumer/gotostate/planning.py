@@ -5,18 +5,24 @@ The Lambda and the command make the same plan, show it and carry it out.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
-from gotostate import containers, policy, resumption
+from gotostate import containers, jsontext, policy, resumption
 from gotostate.calls import Call, calls_ahead
 from gotostate.containers import variable
 from gotostate.definition import Definition, states_within
 from gotostate.errors import InputError, NothingToResumeError, UnclearError
 from gotostate.failure import Failure
-from gotostate.history import FailurePoint, Why
-from gotostate.policy import Action, Decision
-from gotostate.progress import Container, read_progress
+from gotostate.history import PROCESSING_ERRORS, FailurePoint, Why
+from gotostate.policy import LAST_EVENT, Action, Decision
+from gotostate.progress import Container, open_lanes, read_progress
 from gotostate.record import Earlier, Record, record_of
 from gotostate.settings import Settings
+
+REDRIVEN = "the execution was redriven, and its history does not say what the redrive entered again"
+_OF_PROCESSING = (*PROCESSING_ERRORS, "States.NoChoiceMatched")
+# By these the state to enter had not begun.
+_NOT_BEGUN = (Why.FOLLOWED, Why.START)
 
 
 @dataclass(frozen=True)
@@ -57,9 +63,9 @@ class Plan:
 
     @property
     def again(self) -> frozenset[str]:
-        """Tasks that had begun and are entered again."""
+        """Tasks that had begun, as far as is known, and run again."""
         source = self.failure.source
-        if self.state is None or self.state not in source.states or self.failure.point.ended_in != self.state:
+        if self.state is None or self.state not in source.states or self.failure.point.why in _NOT_BEGUN:
             return frozenset()
         tasks = {call.state for call in self.calls}
         if self.record:
@@ -92,10 +98,14 @@ class Plan:
         )
 
 
-def planned(failure: Failure, allowed: Decision, settings: Settings) -> Plan:
-    """Make the plan that automation has for a failure. allowed: what policy.opt_in decided."""
+def planned(failure: Failure, allowed: Decision, settings: Settings, *, whole: str | None = None) -> Plan:
+    """Make the plan that automation has for a failure.
+
+    allowed: what policy.opt_in decided. whole: why a Parallel or Map runs again as a whole, where that is known.
+    """
     point = failure.point
-    plan = with_inside(Plan(failure, allowed, point.resume_from, point.input, point.variables), settings)
+    plan = Plan(failure, allowed, point.resume_from, point.input, point.variables)
+    plan = plan.as_whole(whole) if whole else with_inside(plan, settings)
     decision = policy.automatic(failure, allowed, settings, plan.again)
     delay = policy.delay_seconds(failure, settings) if decision.action is Action.RESUME else 0
     return replace(plan, decision=decision, delay_seconds=delay)
@@ -107,7 +117,9 @@ def with_inside(plan: Plan, settings: Settings, *, ran: Definition | None = None
     ran: the source definition that ran, where the failure's source was corrected since.
     """
     failure = plan.failure
-    if plan.state is None or not containers.is_container(failure.source.states.get(plan.state, {})):
+    if plan.state is None or failure.point.why in _NOT_BEGUN:
+        return plan
+    if not containers.is_container(failure.source.states.get(plan.state, {})):
         return plan
     try:
         if not settings.resume_inside:
@@ -136,9 +148,11 @@ def told_record(point: FailurePoint, ran: Definition, source: Definition, given:
     if point.why not in (Why.ENDED_IN, Why.DONE, Why.AGAIN):
         raise UnclearError(f"{point.why}")
     if point.ending.earlier:
-        raise UnclearError("the execution was redriven, and its history does not say what the redrive entered again")
+        raise UnclearError(REDRIVEN)
     if why_not := containers.why_not(source, point.resume_from):
         raise UnclearError(why_not)
+    if not source.is_jsonata and _items_are_members(source.states[point.resume_from], point.input):
+        raise UnclearError("its items are the members of an object, which no number tells apart")
     return record_of(_progress(point, point.resume_from, ran), source, Earlier.read(point.held, given))
 
 
@@ -156,3 +170,36 @@ def _progress(point: FailurePoint, name: str, ran: Definition) -> Container:
     if point.steps is None:
         raise UnclearError("it had been left")
     return read_progress(point.steps, ran, name)
+
+
+def _items_are_members(state: Mapping[str, Any], given: str | None) -> bool:
+    """Tell whether a Map takes its items from an object, as far as a plain ItemsPath tells."""
+    if state.get("Type") != "Map" or given is None:
+        return False
+    value = jsontext.parse(given)
+    for path in (state.get("InputPath", "$"), state.get("ItemsPath", "$")):
+        for name in str(path).split(".")[1:]:
+            value = value.get(name) if isinstance(value, dict) else None
+    return isinstance(value, dict)
+
+
+def failed_in_added(point: FailurePoint, ran: Definition) -> bool:
+    """Tell whether an execution failed by what was added inside a container: the next one does without.
+
+    AWS names the state that failed, as a rule. The container itself counts, as its selector and Assign were changed.
+    """
+    error = point.ending.error or ""
+    if ran.opened is None or point.steps is None or point.ended_in != ran.opened:
+        return False
+    if not error.startswith("States.") or point.ending.id >= LAST_EVENT:
+        return False
+    if name := point.failed_state:
+        state = ran.all_states.get(name, {})
+        within = states_within({"States": {name: state}})
+        is_opened = any(containers.is_added(inner, body) for inner, body in within)
+        return is_opened or containers.is_added(name, state)
+    try:
+        lanes = list(open_lanes(read_progress(point.steps, ran, ran.opened)))
+    except UnclearError:
+        return False
+    return error in _OF_PROCESSING and bool(lanes) and all(lane.is_added for lane in lanes)

@@ -224,11 +224,12 @@ def _by_point(failure: Failure) -> Decision | None:
             Action.PREPARE, "fail-state", f"{why}; failing was deliberate, so resuming needs approval by hand"
         )
     if why is Why.DONE:
-        return Decision(
-            Action.PREPARE,
-            "work-succeeded",
-            f"{why}; to enter it again does the work again: mend the definition, or give the next state its input",
+        is_container = failure.source.type_of(str(failure.point.resume_from)) in ("Parallel", "Map")
+        again = (
+            "what had not finished inside it runs again" if is_container else "to enter it again does the work again"
         )
+        reason = f"{why}; {again}: correct the definition, or give the next state its input"
+        return Decision(Action.PREPARE, "work-succeeded", reason)
     return None
 
 

@@ -10,11 +10,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from gotostate.containers import Scope, is_container, is_distributed, scopes
+from gotostate.containers import Scope, is_added, is_container, is_distributed, scopes
 from gotostate.definition import Definition, followers
 from gotostate.errors import HistoryError, UnclearError
 from gotostate.events import HistoryEvent, assigned_variables, details_of, optional_details, payload, state_name
-from gotostate.inside import is_added
 
 # Of the payloads of a container's events so many characters are kept; equal ones count once.
 MAX_CHARACTERS = 32_000_000
@@ -117,6 +116,11 @@ class Lane:
         return self.above.depth + 1 if self.above else 0
 
     @property
+    def is_added(self) -> bool:
+        """Whether the state that it was in last was added to it."""
+        return self.state is not None and is_added(self.state, self.body)
+
+    @property
     def body(self) -> Mapping[str, Any]:
         """The state that it was in last."""
         found: Mapping[str, Any] = self.scope["States"][self.state]
@@ -148,14 +152,14 @@ def read_progress(steps: Steps, definition: Definition, name: str) -> Container:
     return _Reading(definition, name).read(reversed(steps.newest_first))
 
 
-def stands_in_added(container: Container) -> bool:
-    """Tell whether any branch or iteration was in a state that was added to it when the execution ended."""
+def open_lanes(container: Container) -> Iterator[Lane]:
+    """Yield the branches and iterations, nested ones too, that were in a state when the execution ended."""
     for lane in container.lanes.values():
-        if lane.state is not None and not lane.is_left and is_added(lane.body):
-            return True
-        if not lane.is_left and lane.container and stands_in_added(lane.container):
-            return True
-    return False
+        if lane.state is not None and not lane.is_left:
+            if lane.container and lane.container.lanes:
+                yield from open_lanes(lane.container)
+            else:
+                yield lane
 
 
 class _Reading:
@@ -250,7 +254,7 @@ class _Reading:
         return container.lanes[branch]
 
     def _leave(self, step: Step) -> None:
-        lane = self._above(step, len(self._places[step.name][1]))
+        lane = self._lane(step)
         if lane.state != step.name or lane.is_left:
             raise UnclearError(f"event {step.id}: {step.name!r} is left, and {lane.state!r} was entered")
         if step.assigned is None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from gotostate import history, nesting, policy, resumption
-from gotostate.definition import Definition, Machine
+from gotostate.definition import Definition
 from gotostate.errors import (
     DefinitionError,
     GotoStateError,
@@ -12,23 +12,20 @@ from gotostate.errors import (
     NotFoundError,
     StillRunningError,
     TransientError,
-    UnclearError,
 )
 from gotostate.failure import EarlierResume, Failure
 from gotostate.history import FailurePoint
 from gotostate.memory import Memory
 from gotostate.nesting import Parent, Pattern
 from gotostate.pace import error_code
+from gotostate.planning import failed_in_added
 from gotostate.policy import Action, Decision
-from gotostate.progress import read_progress, stands_in_added
 from gotostate.report import Report
 from gotostate.resumption import ExecutionArn
 from gotostate.settings import Mode, Settings
 from gotostate.stepfunctions import Execution, is_denied
 from gotostate.visits import Reported
 
-# What Step Functions gives of its own accord for what a task did; states that were added have no task.
-_OF_TASKS = ("States.Timeout", "States.HeartbeatTimeout", "States.TaskFailed", "States.Permissions")
 FAILED = ("FAILED", "TIMED_OUT", "ABORTED")
 
 
@@ -69,19 +66,8 @@ def _read_alone(memory: Memory, report: Report) -> Failure:
     if resumed:
         source_arn = resumption.source_of(tags, arn.machine_arn) or ExecutionArn.parse(chain.original).machine_arn
     source = memory.source_of(ran.definition)
-    return Failure(arn, ran, source, source_arn, tags, chain, point, failed_in_added=_failed_in_added(point, ran))
-
-
-def _failed_in_added(point: FailurePoint, ran: Machine) -> bool:
-    """Tell whether the work of Step Functions itself failed while a branch or iteration was in an added state."""
-    error = point.ending.error or ""
-    if ran.definition.opened is None or point.steps is None or point.ended_in is None:
-        return False
-    try:
-        inside = read_progress(point.steps, ran.definition, point.ended_in)
-    except UnclearError:
-        return False
-    return error.startswith("States.") and error not in _OF_TASKS and stands_in_added(inside)
+    in_added = failed_in_added(point, ran.definition)
+    return Failure(arn, ran, source, source_arn, tags, chain, point, failed_in_added=in_added)
 
 
 def newest_of_chain(memory: Memory, failure: Failure) -> Execution | None:

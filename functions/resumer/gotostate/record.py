@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from gotostate import jsontext
-from gotostate.containers import Scope, assigned_in, can_open, scopes, variable
-from gotostate.definition import Definition
+from gotostate.containers import Scope, assigned_in, can_open, is_container, scopes, variable
+from gotostate.definition import Definition, states_within
 from gotostate.errors import UnclearError
-from gotostate.inside import is_added
 from gotostate.progress import Container, Lane
 
 # With more elements the states that read the record would use up too much of the 25,000 events.
@@ -25,7 +24,8 @@ class Record:
 
     numbers: JSON text of the list of its own elements; elements: the JSON text of each, nested ones behind.
     total: branches or iterations; finished: those that do not run again; goes_on: in how many a state is entered;
-    from_start: those that begin at their beginning. again: names of the states that are entered again, nested ones too.
+    from_start: those that begin at their beginning. again: names of the states that had begun, as far as is known, and
+    run again.
     """
 
     container: str
@@ -74,7 +74,7 @@ class Earlier:
             found = jsontext.parse(text or "null")
         except ValueError:
             found = None
-        is_list = isinstance(found, list) and all(isinstance(one, int) and one >= 0 for one in found)
+        is_list = isinstance(found, list) and all(type(one) is int and one >= 0 for one in found)
         return found if is_list else ()
 
 
@@ -87,7 +87,11 @@ def record_of(progress: Container, source: Definition, earlier: Earlier) -> Reco
     if not progress.lanes and not earlier.numbers:
         raise UnclearError("none of its branches or iterations had begun")
     writing = _Writing(earlier.elements, jsonata=source.is_jsonata)
-    numbers = writing.container(progress, source.states[progress.name], earlier.numbers)
+    try:
+        numbers = writing.container(progress, source.states[progress.name], earlier.numbers)
+    except (ValueError, IndexError, TypeError) as error:
+        # A person may have started the execution, with a record of their own.
+        raise UnclearError("the record that it was given is not whole") from error
     own = writing.elements[: progress.length or len(earlier.numbers)]
     return Record(
         progress.name,
@@ -97,17 +101,21 @@ def record_of(progress: Container, source: Definition, earlier: Earlier) -> Reco
         sum(element.finished for element in own),
         dict(Counter(element.state for element in own if element.state).most_common()),
         sum(not element.finished and not element.state for element in own),
-        frozenset(element.state for element in writing.elements if element.state),
+        frozenset(name for element in writing.elements for name in element.again),
     )
 
 
 @dataclass(frozen=True)
 class _Element:
-    """text: the JSON of it. state: where it goes on; None where it is finished or begins at its beginning."""
+    """text: the JSON of it. state: where it goes on; None where it is finished or begins at its beginning.
+
+    again: names of the states that had begun and run again.
+    """
 
     text: str
     state: str | None = None
     finished: bool = False
+    again: frozenset[str] = frozenset()
 
 
 # An iteration that begins at its beginning.
@@ -128,7 +136,7 @@ class _Writing:
         for number in range(length):
             scope = branches[number if state["Type"] == "Parallel" else 0]
             lane = progress.lanes.get(number)
-            if lane is None or lane.state is None or is_added(lane.body):
+            if lane is None or lane.state is None or lane.is_added:
                 before = old[number] if number < len(old) else None
                 passed = lane is not None and lane.is_left and bool(lane.body.get("End"))
                 element = _finished(lane.output) if lane and passed else self._untouched(before, scope, progress, state)
@@ -152,14 +160,17 @@ class _Writing:
         nested = "null"
         # After a caught error, and for a Choice, the way on is not on record: the state is entered again.
         if lane.is_left and not lane.caught and body["Type"] != "Choice":
+            if name not in scope["States"]:
+                raise UnclearError(f"the definition has no state {name!r} in the place where it was")
             if "Next" not in body:
                 return _finished(lane.output)
-            name, given, variables = body["Next"], lane.output, {**variables, **lane.assigned}
-        elif lane.container and self._opens(scope, name):
+            text = _going_on(scope, body["Next"], lane.output, {**variables, **lane.assigned})
+            return _Element(text, body["Next"])
+        if lane.container and self._opens(scope, name):
             held = Earlier.numbers_in(variables.get(variable(lane.depth)))
             if lane.container.lanes or held:
                 nested = self.container(lane.container, scope["States"][name], held)
-        return _Element(_going_on(scope, name, given, variables, nested), name)
+        return _Element(_going_on(scope, name, given, variables, nested), name, again=_begun(scope, name, nested))
 
     def _opens(self, scope: Scope, name: str) -> bool:
         return can_open(scope["States"].get(name, {}), jsonata=self._jsonata)
@@ -184,18 +195,27 @@ class _Writing:
         name = str(jsontext.parse(parts["state"]))
         inside = Earlier.numbers_in(parts.get("inside"))
         nested = "null"
-        if inside:
+        # One that is not opened any more would never clear the variable, for the next container to find it.
+        if inside and self._opens(scope, name):
             nested_state = scope["States"].get(name, {})
             branches = scopes(nested_state)
-            if not branches:
-                raise UnclearError(f"the definition has no container {name!r}")
             first = self._reserve(len(inside))
             for place, one in enumerate(inside):
                 inner = branches[place if nested_state["Type"] == "Parallel" else 0]
                 self.elements[first + place] = self._kept(one, inner)
             nested = jsontext.write(list(range(first, first + len(inside))))
         variables = jsontext.members(parts.get("variables", "{}"))
-        return _Element(_going_on(scope, name, parts.get("input"), variables, nested), name)
+        text = _going_on(scope, name, parts.get("input"), variables, nested)
+        # It may have begun in an execution before this one.
+        return _Element(text, name, again=_begun(scope, name, nested))
+
+
+def _begun(scope: Scope, name: str, nested: str) -> frozenset[str]:
+    """Name the states that run again with one: of a container that is entered as a whole all of them."""
+    state = scope["States"].get(name, {})
+    if is_container(state) and nested == "null":
+        return frozenset(inner for inner, _ in states_within({"States": {name: state}}))
+    return frozenset((name,))
 
 
 def _finished(output: str | None) -> _Element:

@@ -1,22 +1,22 @@
 """A recovery from beginning to end: read the failure, decide, ensure the machine, start."""
 
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
 
-from gotostate import machines, policy
+from gotostate import jsontext, machines, policy, resumption
 from gotostate.errors import (
-    DefinitionError,
     GotoStateError,
     NotFailedError,
     NotFoundError,
     RefusedError,
     TransientError,
 )
+from gotostate.failure import Failure
 from gotostate.memory import Memory
+from gotostate.outcome import Outcome, Result
 from gotostate.planning import Plan, planned
 from gotostate.policy import Action, Decision
 from gotostate.reading import governing_tags, read
-from gotostate.report import Report
+from gotostate.report import SUCCEEDED, Report
 from gotostate.resumption import ExecutionArn
 from gotostate.settings import Settings, for_machine
 
@@ -24,41 +24,6 @@ _NOT_BOUND = (
     'the input {"resuming": true} could not be bound to this state and may go to another one; '
     "use gotostate resume, or name the state in the input"
 )
-
-
-class Result(StrEnum):
-    """How one failure was dealt with."""
-
-    RESUMED = "resumed"
-    PREPARED = "prepared"
-    SKIPPED = "skipped"
-    ALREADY_RESUMED = "already resumed"
-    GAVE_UP = "gave up"
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What was done about one failed execution, and why.
-
-    rule: a stable code of the reason. state: the state to resume from; None where there is none.
-    machine: ARN of the GoToState machine; resumed: ARN of the resumed execution; None if there is none.
-    attempt: its number in the chain, of so many; delay_seconds: how long it waits before it enters the state.
-    next: what to type; None where there is nothing to do.
-    inside: of a Parallel or Map, what need not run again, or why all of it does; None of other states.
-    """
-
-    outcome: Result
-    rule: str
-    reason: str
-    execution: str
-    state: str | None = None
-    machine: str | None = None
-    resumed: str | None = None
-    attempt: int | None = None
-    max_attempts: int | None = None
-    delay_seconds: int | None = None
-    next: str | None = None
-    inside: str | None = None
 
 
 def recover(memory: Memory, report: Report, settings: Settings) -> Outcome:
@@ -69,27 +34,76 @@ def recover(memory: Memory, report: Report, settings: Settings) -> Outcome:
     so that the caller tries again or keeps the event.
     """
     arn = ExecutionArn.parse(report.execution)
-    if decision := policy.by_arn(arn):
-        return _settled(report.execution, Result.SKIPPED, decision)
     # Nothing but the tags is read of a machine that has not opted in.
     try:
-        tags = governing_tags(memory, arn.machine_arn, report.stopped)
+        tags = {} if arn.is_map_run_child else governing_tags(memory, arn.machine_arn, report.stopped)
     except NotFoundError as error:
         return _settled(report.execution, Result.SKIPPED, Decision(Action.SKIP, "not-found", str(error)))
-    allowed = policy.opt_in(tags, settings)
+    allowed = policy.by_arn(arn) or policy.opt_in(tags, settings)
     if allowed.action is Action.SKIP:
         return _settled(report.execution, Result.SKIPPED, allowed)
     settings = for_machine(tags, settings)
+    return _recovered(memory, report) if report.status == SUCCEEDED else _failed(memory, report, allowed, settings)
+
+
+def _failed(memory: Memory, report: Report, allowed: Decision, settings: Settings) -> Outcome:
     try:
         failure = read(memory, report, settings)
     except GotoStateError as error:
         return _unread(memory, report, error)
+    return _dealt_with(memory, failure, allowed, settings)
+
+
+def _dealt_with(memory: Memory, failure: Failure, allowed: Decision, settings: Settings) -> Outcome:
     plan = planned(failure, allowed, settings)
     try:
         return carry_out(memory, plan, settings)
+    except RefusedError as error:
+        if not plan.record:
+            return _refused(plan, error, settings)
+        # What runs again is more now, so it is decided anew.
+        plan = planned(failure, allowed, settings, whole=str(error))
     except GotoStateError as error:
-        refused = Decision(Action.GIVE_UP, "refused", str(error))
-        return _told(plan, Result.GAVE_UP, refused, settings)
+        return _refused(plan, error, settings)
+    try:
+        return carry_out(memory, plan, settings)
+    except GotoStateError as error:
+        return _refused(plan, error, settings)
+
+
+def _refused(plan: Plan, error: GotoStateError, settings: Settings) -> Outcome:
+    return _told(plan, Result.GAVE_UP, Decision(Action.GIVE_UP, "refused", str(error)), settings)
+
+
+def _recovered(memory: Memory, report: Report) -> Outcome:
+    """Tell that a resumed execution succeeded, and how long that took since the original one failed."""
+    arn = ExecutionArn.parse(report.execution)
+    given = report.input if report.input is not None else memory.aws.execution(report.execution).input
+    chain = resumption.chain_of(report.execution, given, resumed=arn.machine_name.endswith(resumption.SUFFIX))
+    if not chain.attempt:
+        decision = Decision(Action.SKIP, "not-a-resume", "it succeeded, and it resumed no failure")
+        return _settled(report.execution, Result.SKIPPED, decision)
+    try:
+        failed_at = memory.aws.execution(chain.original).stopped
+    except NotFoundError:
+        failed_at = None
+    seconds = None if failed_at is None or report.stopped is None else round(report.stopped - failed_at)
+    took = "" if seconds is None else f", {seconds} s after the original failure"
+    reason = f"attempt {chain.attempt} succeeded{took}"
+    return Outcome(
+        Result.RECOVERED,
+        "recovered",
+        reason,
+        report.execution,
+        machine=arn.machine_arn,
+        resumed=report.execution,
+        attempt=chain.attempt,
+        original=chain.original,
+        source=ExecutionArn.parse(chain.original).machine_arn,
+        status=SUCCEEDED,
+        failed_at=failed_at,
+        seconds=seconds,
+    )
 
 
 def _unread(memory: Memory, report: Report, error: GotoStateError) -> Outcome:
@@ -117,7 +131,7 @@ def carry_out(memory: Memory, plan: Plan, settings: Settings) -> Outcome:
         if not machines.prepare(memory, failure, plan.state):
             decision = replace(decision, reason=f"{decision.reason}; {_NOT_BOUND}")
         return replace(_told(plan, Result.PREPARED, decision, settings), machine=failure.machine_arn)
-    plan, started = start(memory, plan)
+    started = start(memory, plan)
     outcome = _told(plan, Result.RESUMED if started else Result.ALREADY_RESUMED, decision, settings)
     outcome = replace(outcome, machine=failure.machine_arn, resumed=failure.resumed_arn, attempt=failure.attempt)
     if started:
@@ -132,21 +146,12 @@ def not_bound(plan: Plan) -> TransientError:
     return TransientError(f"{plan.failure.machine_arn} was built, but {_NOT_BOUND}; or try again")
 
 
-def start(memory: Memory, plan: Plan) -> tuple[Plan, bool]:
-    """Start the execution that a plan describes; return the plan as it was carried out, and whether this started it.
+def start(memory: Memory, plan: Plan) -> bool:
+    """Start the execution that a plan describes; False when it was started before.
 
-    Where AWS does not take the opened Parallel or Map, the whole of it runs again. False: it was started before.
-    Raises ForeignMachineError, and TransientError when the machine vanishes again and again.
+    Raises RefusedError where AWS does not take the definition, above all one with an opened Parallel or Map,
+    ForeignMachineError, and TransientError when the machine vanishes again and again.
     """
-    if plan.record:
-        try:
-            return plan, _start(memory, plan)
-        except (RefusedError, DefinitionError) as error:
-            plan = plan.as_whole(f"its opened definition is refused: {error}")
-    return plan, _start(memory, plan)
-
-
-def _start(memory: Memory, plan: Plan) -> bool:
     # The input first: one that is too large must leave nothing half prepared.
     failure, input_text = plan.failure, plan.resume_input()
     for _ in range(2):
@@ -162,8 +167,23 @@ def _start(memory: Memory, plan: Plan) -> bool:
 
 
 def _told(plan: Plan, result: Result, decision: Decision, settings: Settings) -> Outcome:
-    outcome = _settled(plan.failure.arn.text, result, decision)
-    return replace(outcome, state=plan.state, max_attempts=settings.max_attempts, inside=plan.inside)
+    failure, ending = plan.failure, plan.failure.point.ending
+    outcome = _settled(failure.arn.text, result, decision)
+    return replace(
+        outcome,
+        reason="; ".join((outcome.reason, *settings.problems)),
+        state=plan.state,
+        max_attempts=settings.max_attempts,
+        inside=plan.inside,
+        original=failure.chain.original,
+        source=failure.source_arn,
+        status=ending.status,
+        error=ending.error,
+        cause=ending.cause,
+        failed_at=ending.stopped,
+        input_bytes=None if plan.input is None else jsontext.size(plan.input),
+        calls=tuple(map(str, plan.calls)),
+    )
 
 
 def _settled(execution: str, result: Result, decision: Decision) -> Outcome:

@@ -11,6 +11,8 @@ from gotostate.events import seconds
 STATUS_CHANGE = ("aws.states", "Step Functions Execution Status Change")
 REQUEST = ("gotostate", "Recovery Requested")
 STATUSES = ("FAILED", "TIMED_OUT")
+# Of a resumed execution: its failure is recovered.
+SUCCEEDED = "SUCCEEDED"
 
 
 @dataclass(frozen=True)
@@ -19,7 +21,7 @@ class Report:
 
     started, stopped: seconds since the epoch. version: ARN of the version that was started.
     on_plain_arn: whether the execution was started without a version or alias.
-    is_event: whether AWS reported it; then a read that does not show it is behind.
+    is_event: whether AWS reported it; then a read that does not show it is behind. status: as AWS reported it.
     """
 
     execution: str
@@ -30,6 +32,7 @@ class Report:
     version: str | None = None
     on_plain_arn: bool = False
     is_event: bool = False
+    status: str | None = None
 
     @classmethod
     def from_event(cls, event: object) -> "Report":
@@ -49,7 +52,7 @@ class Report:
             raise ReportError("the event's detail has no executionArn")
         if kind == REQUEST:
             return cls(arn)
-        if detail.get("status") not in STATUSES:
+        if detail.get("status") not in (*STATUSES, SUCCEEDED):
             raise ReportError(
                 f"the execution's status is {detail.get('status')!r}; only {' and '.join(STATUSES)} are resumed"
             )
@@ -70,6 +73,7 @@ class Report:
             version if isinstance(version, str) and version else None,
             "stateMachineVersionArn" in detail and not version and not detail.get("stateMachineAliasArn"),
             is_event=True,
+            status=str(detail["status"]),
         )
 
 

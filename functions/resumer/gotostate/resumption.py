@@ -144,12 +144,13 @@ def chain_of(execution_arn: str, execution_input: str, *, resumed: bool) -> Chai
     if not isinstance(resuming, dict):
         return Chain(execution_arn, 0, beside)
     original, attempt = resuming.get("execution"), resuming.get("attempt")
+    record = jsontext.members(parts["resuming"]).get("inside")
     if not isinstance(attempt, int) or isinstance(attempt, bool) or attempt < 1:
-        return Chain(execution_arn, 0, beside)
+        return Chain(execution_arn, 0, beside, record)
     # A person may have written anything there.
     if not isinstance(original, str) or not _is_execution(original):
-        return Chain(execution_arn, 0, beside)
-    return Chain(original, attempt, beside, jsontext.members(parts["resuming"]).get("inside"))
+        return Chain(execution_arn, 0, beside, record)
+    return Chain(original, attempt, beside, record)
 
 
 def _is_execution(arn: str) -> bool:

@@ -11,10 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from gotostate import jsontext
-from gotostate.containers import is_container, is_distributed, scopes, variable
+from gotostate.containers import is_added, is_container, is_distributed, scopes, variable
 from gotostate.definition import Definition
 from gotostate.events import HistoryEvent, details_of, optional_details, seconds, state_name
-from gotostate.inside import is_added
 from gotostate.router import MAX_WAIT_SECONDS
 
 _BACKOFF = re.compile(r"GoToState Backoff( \d+)?")
@@ -227,7 +226,7 @@ class _Reading:
     def _note_place(self, stay: Stay, step: Step) -> None:
         place = self._state[step.id]
         body = self._definition.all_states.get(place or "")
-        is_inside = body is not None and place not in self._definition.states and not is_added(body)
+        is_inside = body is not None and place not in self._definition.states and not is_added(str(place), body)
         stay.failed_in = place if is_inside else None
 
     def _count_attempt(self, stay: Stay, step: Step) -> None:

@@ -93,10 +93,11 @@ class StepFunctions:
     @cached_property
     def client(self) -> "SFNClient":
         """The boto3 client. It does not retry: Pace does, with the time that is left in view."""
-        client: SFNClient = self._connect("stepfunctions")
+        client: SFNClient = self.connect("stepfunctions")
         return client
 
-    def _connect(self, service: Any) -> Any:
+    def connect(self, service: Any) -> Any:
+        """Make a boto3 client of a service; it does not retry, as Pace does, and does not wait long."""
         # Here and not above: boto3 takes a third of a second to import, which `plan --history` need not wait for.
         import boto3
         from botocore.config import Config
@@ -135,7 +136,7 @@ class StepFunctions:
 
     @cached_property
     def _tagging(self) -> Any:
-        return self._connect("resourcegroupstaggingapi")
+        return self.connect("resourcegroupstaggingapi")
 
     def execution(self, execution_arn: str) -> Execution:
         """Describe an execution. Raises NotFoundError."""

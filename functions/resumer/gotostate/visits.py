@@ -43,6 +43,7 @@ class Ending:
 
     id: of that event; together with the execution's ARN it tells one failure from every other.
     earlier: ids of the ends before it, newest first, where the execution was redriven.
+    stopped: when it ended, in seconds since the epoch; None where the history does not say.
     """
 
     id: int
@@ -50,6 +51,7 @@ class Ending:
     error: str | None
     cause: str | None
     earlier: tuple[int, ...] = ()
+    stopped: float | None = None
 
 
 @dataclass
@@ -163,8 +165,10 @@ class Reader(Iterator[Visit]):
             if kind in _ENDED:
                 status, details_name = _ENDED[kind]
                 details = optional_details(event, details_name)
-                self._ending = Ending(event["id"], status, details.get("error"), details.get("cause"))
                 self._stopped = seconds(event.get("timestamp"))
+                self._ending = Ending(
+                    event["id"], status, details.get("error"), details.get("cause"), stopped=self._stopped
+                )
                 return
             if kind == "ExecutionSucceeded":
                 raise NotFailedError("the execution succeeded; there is nothing to resume")

@@ -8,7 +8,7 @@ from gotostate.cli.account import Account
 from gotostate.cli.files import read_history, read_text
 from gotostate.cli.terminal import Exit, show
 from gotostate.definition import Definition
-from gotostate.errors import DefinitionError, UnclearError
+from gotostate.errors import DefinitionError, HistoryError, UnclearError
 from gotostate.events import HistoryEvent
 from gotostate.failure import Failure
 from gotostate.history import FailurePoint
@@ -83,10 +83,24 @@ def _told_inside(
     if not containers.is_container(definition.states.get(point.resume_from or "", {})):
         return None, None
     try:
-        given = resumption.chain_of("", history.input_of(events), resumed=definition.is_gotostate).record
+        if any(event["type"] == "ExecutionRedriven" for event in events):
+            raise UnclearError(planning.REDRIVEN)
+        if planning.failed_in_added(point, definition):
+            raise UnclearError("the resumed execution failed in a state that was added to it")
+        given = _given(definition, events)
         return planning.told_record(point, definition, router.remove_gotostate(definition), given), None
     except UnclearError as error:
         return None, str(error)
+
+
+def _given(definition: Definition, events: list[HistoryEvent]) -> str | None:
+    """Return the record that the execution was given, if one of its containers was opened."""
+    if definition.opened is None:
+        return None
+    try:
+        return resumption.chain_of("", history.input_of(events), resumed=True).record
+    except (HistoryError, ValueError) as error:
+        raise UnclearError(f"the execution's input is not on record ({error})") from error
 
 
 def _from_account(options: argparse.Namespace) -> Exit:

@@ -18,9 +18,11 @@ from gotostate.errors import (
     NeedsForceError,
     NotFoundError,
     NothingToResumeError,
+    RefusedError,
 )
 from gotostate.failure import Failure
 from gotostate.history import FailurePoint
+from gotostate.memory import Memory
 from gotostate.planning import Plan
 from gotostate.policy import Action, Decision
 from gotostate.stepfunctions import Execution, StepFunctions
@@ -68,22 +70,13 @@ def _run(options: argparse.Namespace) -> Exit:
     for remark in remarks:
         if remark.needs_force and not options.force:
             raise NeedsForceError(f"{remark.reason}: {remark.next}; to resume this one all the same add --force")
-    ran = failure.source
-    if options.definition:
-        failure = _mended(memory.aws, failure, options.definition)
-    point = _chosen_point(memory.aws, failure, options.from_state, given)
-    plan = Plan(failure, _BY_HAND, point.resume_from, point.input, point.variables)
-    if point is not failure.point or options.whole:
-        if containers.is_container(failure.source.states.get(str(plan.state), {})):
-            plan = plan.as_whole(_chosen(options))
-    else:
-        plan = planning.with_inside(plan, account.settings, ran=ran)
+    plan = _planned(account, options, given)
     # Before anything is built or started.
     plan.resume_input()
     if newest := reading.newest_of_chain(memory, failure):
         raise _resumed_already(newest)
-    show_remarks(remarks)
-    plan, started = recovery.start(memory, plan)
+    show_remarks(policy.remarks(failure, account.settings, plan.again))
+    plan, started = _started(memory, plan)
     if not started:
         raise _resumed_already(reading.newest_of_chain(memory, failure) or memory.aws.execution(failure.resumed_arn))
     show("Resumed", failure.resumed_arn)
@@ -92,6 +85,31 @@ def _run(options: argparse.Namespace) -> Exit:
         show("Inside", plan.inside)
     show("Input", jsontext.on_one_line(str(plan.input)))
     return _wait(memory.aws, failure.resumed_arn) if options.wait else Exit.DONE
+
+
+def _planned(account: Account, options: argparse.Namespace, given: str | None) -> Plan:
+    """Plan what the user asked for."""
+    failure, aws = account.failure, account.memory.aws
+    ran = failure.source
+    if options.definition:
+        failure = _mended(aws, failure, options.definition)
+    point = _chosen_point(aws, failure, options.from_state, given)
+    plan = Plan(failure, _BY_HAND, point.resume_from, point.input, point.variables)
+    if point is failure.point and not options.whole:
+        return planning.with_inside(plan, account.settings, ran=ran)
+    is_container = containers.is_container(failure.source.states.get(str(plan.state), {}))
+    return plan.as_whole(_chosen(options)) if is_container else plan
+
+
+def _started(memory: Memory, plan: Plan) -> tuple[Plan, bool]:
+    """Start the execution, and where AWS does not take the opened Parallel or Map, with the whole of it."""
+    try:
+        return plan, recovery.start(memory, plan)
+    except RefusedError as error:
+        if not plan.record:
+            raise
+        plan = plan.as_whole(str(error))
+    return plan, recovery.start(memory, plan)
 
 
 def _chosen(options: argparse.Namespace) -> str:

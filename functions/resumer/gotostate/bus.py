@@ -1,0 +1,33 @@
+"""The calls to EventBridge: the only file that talks to it."""
+
+from functools import cached_property
+from typing import Any
+
+from gotostate import jsontext
+from gotostate.errors import TransientError
+from gotostate.notice import DETAIL_TYPE, SOURCE
+from gotostate.stepfunctions import StepFunctions
+
+
+class Bus:
+    """The default event bus; made once, connects when first used."""
+
+    def __init__(self, aws: StepFunctions) -> None:
+        self._aws = aws
+
+    @cached_property
+    def client(self) -> Any:
+        """The boto3 client."""
+        return self._aws.connect("events")
+
+    def put(self, detail: dict[str, Any]) -> None:
+        """Put one event. Raises TransientError when EventBridge does not take it, which it says in a good answer."""
+        entry = {
+            "Source": SOURCE,
+            "DetailType": DETAIL_TYPE,
+            "Detail": jsontext.write(detail),
+            "Resources": [detail["execution"]],
+        }
+        answer = self._aws.pace.call("put_events", lambda: self.client.put_events(Entries=[entry]))
+        if answer.get("FailedEntryCount"):
+            raise TransientError(f"EventBridge did not take the event: {answer['Entries'][0].get('ErrorCode')}")

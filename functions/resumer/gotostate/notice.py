@@ -1,0 +1,97 @@
+"""What is told about an outcome: one event on the default bus. docs/events.md is its contract.
+
+No payload is in it, as whoever may read events may not be allowed to read those: of the input its size alone, and
+of a cause only what a task said itself. Errors that Step Functions raises quote the data.
+"""
+
+import hashlib
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+from gotostate import jsontext
+from gotostate.outcome import Outcome, Result
+
+SOURCE = "gotostate"
+DETAIL_TYPE = "Execution Recovery Status Change"
+VERSION = "1"
+MOST_CALLS = 20
+LONGEST_TEXT = 1_000
+
+# Outcomes that are not told: of machines that never opted in, of what is none of theirs, and what was told before.
+_SILENT = ("not-opted-in", "off", "bad-event", "map-run-child", "not-a-resume")
+
+
+def is_told(outcome: Outcome) -> bool:
+    """Tell whether an outcome is announced."""
+    return outcome.outcome is not Result.ALREADY_RESUMED and outcome.rule not in _SILENT
+
+
+def detail_of(outcome: Outcome) -> dict[str, Any]:
+    """Write the detail of an outcome's event; a member is null where it does not apply."""
+    original = outcome.original or outcome.execution
+    return {
+        "version": VERSION,
+        "id": _id_of(outcome),
+        "outcome": outcome.outcome.value,
+        "rule": outcome.rule,
+        "reason": _short(outcome.reason),
+        "execution": outcome.execution,
+        "original": original,
+        "stateMachine": outcome.source,
+        "status": outcome.status,
+        "error": outcome.error,
+        "cause": _told_cause(outcome.error, outcome.cause),
+        "failedAt": _time(outcome.failed_at),
+        "state": outcome.state,
+        "inside": outcome.inside,
+        "inputBytes": outcome.input_bytes,
+        "attempt": outcome.attempt,
+        "maxAttempts": outcome.max_attempts,
+        "delaySeconds": outcome.delay_seconds,
+        "goToStateMachine": outcome.machine,
+        "resumed": outcome.resumed,
+        "calls": list(outcome.calls[:MOST_CALLS]),
+        "secondsToRecovery": outcome.seconds,
+        "next": outcome.next,
+        "links": {
+            "execution": console_link(outcome.execution),
+            "original": console_link(original),
+            "resumed": console_link(outcome.resumed) if outcome.resumed else None,
+        },
+    }
+
+
+def console_link(execution_arn: str) -> str:
+    """Return the link of an execution in the console of its partition."""
+    parts = execution_arn.split(":")
+    partition, region = (parts[1], parts[3]) if len(parts) > 3 else ("aws", "")
+    domain = {"aws-cn": "amazonaws.cn", "aws-us-gov": "amazonaws-us-gov.com"}.get(partition, "aws.amazon.com")
+    arn = quote(execution_arn, safe="")
+    return f"https://{region}.console.{domain}/states/home?region={region}#/v2/executions/details/{arn}"
+
+
+def _id_of(outcome: Outcome) -> str:
+    """Return what is the same for the same outcome, however often it is told."""
+    told = (outcome.outcome.value, outcome.execution, outcome.rule, outcome.resumed, outcome.failed_at)
+    return hashlib.sha256(repr(told).encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def _told_cause(error: str | None, cause: str | None) -> str | None:
+    if cause is None or (error or "").startswith("States."):
+        return None
+    try:
+        described = jsontext.parse(cause)
+    except ValueError:
+        return _short(cause)
+    # Lambda gives the message beside the stack trace.
+    message = described.get("errorMessage") if isinstance(described, dict) else None
+    return _short(message) if isinstance(message, str) else None
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST_TEXT else text[: LONGEST_TEXT - 1] + "…"
+
+
+def _time(seconds: float | None) -> str | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
