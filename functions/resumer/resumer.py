@@ -6,9 +6,10 @@ from dataclasses import asdict
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import measures
 from aws_lambda_powertools import Logger
-from gotostate import notice, recovery
-from gotostate.bus import Bus
+from gotostate import message, notice, recovery
+from gotostate.bus import Bus, Topic
 from gotostate.errors import ArnError, ReportError, ThrottledError
 from gotostate.memory import Memory
 from gotostate.outcome import Outcome, Result
@@ -84,6 +85,7 @@ def _recovered(event: object, context: "LambdaContext") -> dict[str, Any]:
     try:
         outcome = _recover(event, execution, memory, settings_from(os.environ))
     except ThrottledError as error:
+        measures.count_throttled()
         logger.append_keys(outcome="throttled", reason=str(error))
         logger.info("goes back to the queue and is tried again")
         raise
@@ -92,6 +94,7 @@ def _recovered(event: object, context: "LambdaContext") -> dict[str, Any]:
         logger.exception("is tried again, then the event goes to the dead-letter queue")
         raise
     _announce(outcome, memory)
+    measures.count(outcome)
     answer = described(outcome)
     logger.append_keys(state=outcome.state, outcome=answer["outcome"], reason=outcome.reason)
     log = logger.error if outcome.outcome is Result.GAVE_UP else logger.info
@@ -111,6 +114,13 @@ def _announce(outcome: Outcome, memory: Memory) -> None:
         _bus(memory).put(detail)
     except Exception:
         logger.exception("the outcome could not be announced", extra={"notice": detail})
+    topic_arn = os.environ.get("TOPIC_ARN")
+    if not topic_arn or not message.needs_person(outcome):
+        return
+    try:
+        _topic(memory).publish(topic_arn, message.subject(outcome), message.message(outcome))
+    except Exception:
+        logger.exception("nobody could be told", extra={"notice": detail})
 
 
 def _recover(event: object, execution: str, memory: Memory, settings: Settings) -> Outcome:
@@ -149,6 +159,11 @@ def _seconds_left(context: "LambdaContext") -> float:
     # A replay from a script or a test may come without a context of Lambda's.
     left = getattr(context, "get_remaining_time_in_millis", None)
     return left() / 1_000 if left else DEFAULT_SECONDS
+
+
+@cache
+def _topic(memory: Memory) -> Topic:
+    return Topic(memory.aws)
 
 
 @cache

@@ -112,7 +112,7 @@ def tell_when_a_revision_was_made() -> None:
 
 @hooks.on_infra_start()
 def end_histories_where_they_were_aborted() -> None:
-    """Write no more events of a branch or iteration that was aborted, as AWS does.
+    """Let a branch or iteration that was aborted leave no state any more, as AWS does.
 
     LocalStack goes on for a moment, skips what it has not computed yet, and writes StateExited with what is left.
     """
@@ -133,7 +133,9 @@ def end_histories_where_they_were_aborted() -> None:
     def add_unless_aborted(self: EventManager, context: Any, event_type: Any, *args: Any, **kwargs: Any) -> int:
         frame = getattr(context, "frame", None)
         state = frame._program_state if frame else None  # noqa: SLF001  the other way to it makes a deep copy
-        if isinstance(state, ProgramError | ProgramStopped | ProgramTimedOut) and "Iteration" not in str(event_type):
+        is_aborted = isinstance(state, ProgramError | ProgramStopped | ProgramTimedOut)
+        # What it enters and calls in that moment it does call.
+        if is_aborted and str(event_type).endswith(("Exited", "Succeeded")):
             return int(context.last_published_event_id)
         return int(add(self, context, event_type, *args, **kwargs))
 

@@ -92,3 +92,37 @@ def test_a_failure_that_stays_is_told(stack: Stack, inbox: Inbox) -> None:
         "resumed",
         "gave up",
     ]
+
+
+def test_who_subscribed_to_the_topic_is_told_what_to_type(stack: Stack) -> None:
+    sns, sqs = boto3.client("sns"), boto3.client("sqs")
+    url = sqs.create_queue(QueueName=f"e2e-{uuid.uuid4().hex[:12]}")["QueueUrl"]
+    queue = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    topic = stack.outputs["RecoveryTopicArn"]
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "sns.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": queue,
+        "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+    subscription = sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue, ReturnSubscriptionArn=True)
+    try:
+        failed = stack.start(stack.outputs["TestMachineArn"], {"foo": 1, "Message": True}, f"bad-{uuid.uuid4()}")
+
+        def look() -> dict[str, Any] | None:
+            for received in sqs.receive_message(QueueUrl=url).get("Messages", []):
+                envelope: dict[str, Any] = json.loads(received["Body"])
+                if failed in envelope["Message"]:
+                    return envelope
+            return None
+
+        envelope = wait_for(look, f"the message about {failed}")
+        assert envelope["Subject"].startswith("prepared: ")
+        assert len(envelope["Message"].splitlines()) == 5
+        assert f"gotostate resume {failed}" in envelope["Message"]
+    finally:
+        sns.unsubscribe(SubscriptionArn=subscription["SubscriptionArn"])
+        sqs.delete_queue(QueueUrl=url)

@@ -135,3 +135,61 @@ def test_an_event_that_the_bus_does_not_take_is_an_error_in_the_log(
     monkeypatch.setattr(account, "_put_events", lambda body: answer)
     assert handled(account, failed(account))["outcome"] == "resumed"
     assert logged == ["the outcome could not be announced"]
+
+
+class Topic:
+    def __init__(self) -> None:
+        self.published: list[tuple[str, str, str]] = []
+        self.is_down = False
+
+    def publish(self, arn: str, subject: str, message: str) -> None:
+        if self.is_down:
+            raise RefusalError("InternalError")
+        self.published.append((arn, subject, message))
+
+
+@pytest.fixture
+def topic(monkeypatch: pytest.MonkeyPatch) -> Topic:
+    topic = Topic()
+    monkeypatch.setenv("TOPIC_ARN", "arn:aws:sns:eu-west-1:123456789012:topic")
+    monkeypatch.setattr(resumer, "_topic", lambda memory: topic)
+    return topic
+
+
+@pytest.mark.parametrize(
+    ("mode", "error", "count"), [("resume", "Boom", 0), ("prepare", "Boom", 1), ("off", "Boom", 0)]
+)
+def test_the_topic_has_what_needs_a_person(account: Account, topic: Topic, mode: str, error: str, count: int) -> None:
+    account.add_machine("orders", ORDERS, {"gotostate": mode})
+    arn = failed(account, error=error)
+    handled(account, arn)
+    assert len(topic.published) == count
+    for where, subject, text in topic.published:
+        assert where == "arn:aws:sns:eu-west-1:123456789012:topic"
+        assert subject == "prepared: orders order-17 failed in Charge: Boom"
+        assert f"gotostate resume {arn}" in json.loads(text)["email"]
+        assert "4111" not in text
+
+
+def test_a_topic_that_does_not_answer_changes_nothing(account: Account, topic: Topic) -> None:
+    topic.is_down = True
+    account.add_machine("orders", ORDERS, {"gotostate": "prepare"})
+    assert handled(account, failed(account))["outcome"] == "prepared"
+
+
+def test_outcomes_are_counted_once(account: Account, capsys: pytest.CaptureFixture[str]) -> None:
+    arn = failed(account)
+    resumed = handled(account, arn)["resumed"]
+    handled(account, arn)
+    account.now += 90
+    account.end(resumed, "SUCCEEDED", [])
+    handled(account, resumed)
+    account.add_machine("others", ORDERS, {})
+    handled(account, account.add_failure("others", "x", failure_events("Charge")))
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
+    counted = [{name: value for name, value in line.items() if name not in ("_aws", "service")} for line in lines]
+    assert [sorted(names) for names in counted] == [["Failures", "Resumed"], ["Recovered", "SecondsToRecovery"]]
+    assert counted[0]["Failures"] == counted[0]["Resumed"] == counted[1]["Recovered"] == [1.0]
+    assert counted[1]["SecondsToRecovery"][0] >= 89
+    assert {line["service"] for line in lines} == {"sfn-resume"}
+    assert all(line["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["service"]] for line in lines)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import measures
 import pytest
 import yaml
 
@@ -77,6 +78,7 @@ ALLOWED = {
         "kms:GenerateDataKey",
         "logs:CreateLogStream",
         "logs:PutLogEvents",
+        "sns:Publish",
         "sqs:DeleteMessage",
         "sqs:GetQueueAttributes",
         "sqs:ReceiveMessage",
@@ -242,3 +244,32 @@ def test_the_queue_and_the_function_fit_together() -> None:
     assert mapping["ScalingConfig"] == {"MaximumConcurrency": {"!Ref": "ResumerConcurrency"}}
     # What is throttled all day long is not given up.
     assert queue["VisibilityTimeout"] * queue["RedrivePolicy"]["maxReceiveCount"] >= 4 * 3_600
+
+
+ALARMS = {name: found["Properties"] for name, found in RESOURCES.items() if found["Type"] == "AWS::CloudWatch::Alarm"}
+RUNBOOK = (ROOT / "docs" / "runbook.md").read_text()
+
+
+@pytest.mark.parametrize("name", ALARMS)
+def test_each_alarm_tells_people_and_names_its_entry_in_the_runbook(name: str) -> None:
+    alarm = ALARMS[name]
+    assert alarm["AlarmActions"] == [{"!Ref": "RecoveryTopic"}]
+    assert alarm["TreatMissingData"] == "notBreaching"
+    anchor = alarm["AlarmDescription"].rpartition("docs/runbook.md#")[2]
+    headings = re.findall(r"^### (.+)$", RUNBOOK, re.MULTILINE)
+    anchors = [heading.lower().replace(":", "").replace(" ", "-") for heading in headings]
+    assert anchor in anchors
+    assert f"`{name}`" in RUNBOOK
+
+
+def test_the_dashboard_is_json_and_shows_every_metric() -> None:
+    body = RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["!Sub"]
+    widgets = json.loads(body)["widgets"]
+    assert [widget["properties"]["title"] for widget in widgets]
+    for metric in (*measures.OUTCOMES.values(), measures.FAILURES, measures.SECONDS_TO_RECOVERY, measures.THROTTLED):
+        assert f'"{metric}"' in body, metric
+        assert f"`{metric}`" in RUNBOOK, metric
+    names = set(re.findall(r"\$\{(\w+)", body)) - {"AWS"}
+    assert names <= set(RESOURCES)
+    for widget in widgets:
+        assert widget["x"] + widget["width"] <= 24

@@ -1,4 +1,4 @@
-"""The calls to EventBridge: the only file that talks to it."""
+"""The calls to EventBridge and SNS: the only file that talks to them."""
 
 from functools import cached_property
 from typing import Any
@@ -31,3 +31,22 @@ class Bus:
         answer = self._aws.pace.call("put_events", lambda: self.client.put_events(Entries=[entry]))
         if answer.get("FailedEntryCount"):
             raise TransientError(f"EventBridge did not take the event: {answer['Entries'][0].get('ErrorCode')}")
+
+
+class Topic:
+    """The stack's SNS topic for what needs a person; made once, connects when first used."""
+
+    def __init__(self, aws: StepFunctions) -> None:
+        self._aws = aws
+
+    @cached_property
+    def client(self) -> Any:
+        """The boto3 client."""
+        return self._aws.connect("sns")
+
+    def publish(self, arn: str, subject: str, message: str) -> None:
+        """Publish one message; message: JSON with a text for each protocol."""
+        self._aws.pace.call(
+            "publish",
+            lambda: self.client.publish(TopicArn=arn, Subject=subject, Message=message, MessageStructure="json"),
+        )

@@ -1,0 +1,113 @@
+"""What a person is told: a mail of five lines, and the same for chat applications.
+
+All that comes from a machine (names, errors, causes) is written so that it stays on its line and is no markup.
+"""
+
+import hashlib
+import re
+from typing import Any
+
+from gotostate import jsontext
+from gotostate.notice import console_link, detail_of
+from gotostate.outcome import Outcome, Result
+
+# https://docs.aws.amazon.com/sns/latest/api/API_Publish.html: ASCII, with no line breaks, less than 100 characters.
+LONGEST_SUBJECT = 99
+MOST_CALLS = 5
+
+# What acts in the Markdown of chat applications, and what would begin a mention or a link there.
+_MARKUP = re.compile(r"([\\\\`*_{}\[\]()<>#+!|~&@:])")
+
+
+def needs_person(outcome: Outcome) -> bool:
+    """Tell whether somebody has to do something about an outcome."""
+    return outcome.outcome in (Result.PREPARED, Result.GAVE_UP)
+
+
+def subject(outcome: Outcome) -> str:
+    """Write the subject of a mail."""
+    text = f"{_title(outcome)}: {outcome.error or outcome.rule}"
+    return _line(text).encode("ascii", "replace").decode()[:LONGEST_SUBJECT].strip()
+
+
+def mail(outcome: Outcome) -> str:
+    """Write the five lines of a mail: what failed, what was done, what runs again, what to type, where to look."""
+    machine, name = _names(outcome)
+    lines = [
+        f"{machine}: {name} failed in {outcome.state or 'no state'}: {_why(outcome)}",
+        f"{outcome.outcome.value}: {outcome.reason}",
+        f"runs again from there: {_calls(outcome)}",
+        f"type: {outcome.next or 'nothing'}",
+        f"look: {console_link(outcome.execution)}",
+    ]
+    return "\n".join(map(_line, lines))
+
+
+def chat(outcome: Outcome) -> dict[str, Any]:
+    """Write the message that Amazon Q Developer shows in chat applications; one original execution is one thread.
+
+    Its form: https://docs.aws.amazon.com/chatbot/latest/adminguide/custom-notifs.html
+    """
+    original = outcome.original or outcome.execution
+    detail = detail_of(outcome)
+    title = _title(outcome)
+    return {
+        "version": "1.0",
+        "source": "custom",
+        "id": detail["id"],
+        "content": {
+            "textType": "client-markdown",
+            "title": _plain(title)[:250],
+            "description": "\n".join(
+                (_plain(_why(outcome)), _plain(outcome.reason), f"Runs again from there: {_plain(_calls(outcome))}")
+            ),
+            "nextSteps": [
+                f"`{_line(step).replace('`', chr(39))}`" for step in (outcome.next or "").split("; ") if step
+            ],
+            "keywords": [outcome.outcome.value, outcome.rule],
+        },
+        "metadata": {
+            "threadId": hashlib.sha256(original.encode("utf-8", "surrogatepass")).hexdigest()[:32],
+            "summary": _plain(title)[:250],
+            "relatedResources": [outcome.execution],
+            "additionalContext": {"execution": console_link(outcome.execution)},
+        },
+    }
+
+
+def message(outcome: Outcome) -> str:
+    """Write the message by protocol, as Publish takes it with MessageStructure json."""
+    text = mail(outcome)
+    return jsontext.write({"default": text, "email": text, "https": jsontext.write(chat(outcome))})
+
+
+def _title(outcome: Outcome) -> str:
+    machine, name = _names(outcome)
+    return f"{outcome.outcome.value}: {machine} {name} failed in {outcome.state or 'no state'}"
+
+
+def _names(outcome: Outcome) -> tuple[str, str]:
+    parts = (outcome.original or outcome.execution).split(":")
+    return (parts[6], parts[7]) if len(parts) > 7 else ("an execution", outcome.execution)
+
+
+def _why(outcome: Outcome) -> str:
+    cause = detail_of(outcome)["cause"]
+    error = outcome.error or outcome.status or outcome.rule
+    return f"{error}: {cause}" if cause else error
+
+
+def _calls(outcome: Outcome) -> str:
+    if not outcome.calls:
+        return "nothing that calls something"
+    more = len(outcome.calls) - MOST_CALLS
+    return ", ".join(outcome.calls[:MOST_CALLS]) + (f" and {more} more" if more > 0 else "")
+
+
+def _line(text: str) -> str:
+    """Keep a text on its line: what ends one or changes the direction of what follows becomes a space."""
+    return "".join(character if character.isprintable() else " " for character in text)
+
+
+def _plain(text: str) -> str:
+    return _MARKUP.sub(r"\\\1", _line(text))
