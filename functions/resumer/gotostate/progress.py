@@ -24,7 +24,7 @@ _ENDED_WELL = ("MapStateSucceeded", "ParallelStateSucceeded", "MapRunSucceeded")
 class Step(NamedTuple):
     """What is kept of one event. text: a StateEntered's input or a StateExited's output; None where it is cut off.
 
-    number: index of the iteration of a MapIterationStarted or -Succeeded, length of a MapStateStarted.
+    number: index of the iteration of a MapIterationStarted, length of a MapStateStarted.
     """
 
     id: int
@@ -59,8 +59,8 @@ class Steps:
             details = details_of(event, "stateExitedEventDetails")
             name, text = state_name(event, details), self._text(event, details, "output")
             return step._replace(name=name, text=text, assigned=self._assigned(event))
-        if step.kind in ("MapIterationStarted", "MapIterationSucceeded"):
-            details = optional_details(event, f"m{step.kind[1:]}EventDetails")
+        if step.kind == "MapIterationStarted":
+            details = optional_details(event, "mapIterationStartedEventDetails")
             return step._replace(name=str(details.get("name", "")), number=int(details.get("index", -1)))
         if step.kind == "MapStateStarted":
             return step._replace(number=int(optional_details(event, "mapStateStartedEventDetails").get("length", 0)))
@@ -182,8 +182,6 @@ class _Reading:
                 self._succeeded.add(step.before)
             elif step.kind == "MapIterationStarted":
                 self._begin(step)
-            elif step.kind == "MapIterationSucceeded":
-                self._end(step)
             elif step.kind.endswith("StateEntered") and step.name in self._places:
                 self._enter(step)
             elif step.kind.endswith("StateExited") and step.name in self._places:
@@ -219,12 +217,6 @@ class _Reading:
             raise UnclearError(f"event {step.id}: iteration {step.number} of {step.name!r} cannot have begun")
         scope = scopes(above.body)[0]
         self._lane_of[step.id] = container.lanes[step.number] = Lane(scope, above)
-
-    def _end(self, step: Step) -> None:
-        container = self._above(step, len(self._places.get(step.name, (None, ()))[1])).container
-        lane = container.lanes.get(step.number) if container and container.name == step.name else None
-        if lane is None or not lane.is_left:
-            raise UnclearError(f"event {step.id}: iteration {step.number} of {step.name!r} cannot have finished")
 
     def _enter(self, step: Step) -> None:
         lane = self._lane_of[step.id] = self._lane(step)
