@@ -44,6 +44,11 @@ class History:
     def parallel_starts(self, before: int) -> int:
         return self.add("ParallelStateStarted", before)
 
+    def backs_off(self, held: str) -> int:
+        """Add the router's wait, which sets the numbers of a record's elements; return the event that leads on."""
+        waiting = self.enter("Wait", "GoToState Backoff", 0)
+        return self.leave("Wait", "GoToState Backoff", waiting, gotostate0=held)
+
     def task(self, name: str, before: int, given: str = "{}", output: str | None = None, **assigned: str) -> int:
         """Add a task that succeeds with an output, or that has just begun."""
         scheduled = self.add("TaskScheduled", self.enter("Task", name, before, given))

@@ -49,7 +49,7 @@ def handler(event: Any, context: "LambdaContext") -> dict[str, Any]:
     """Deal with failed executions.
 
     event: an SQS batch, {"Records": [...]}, each body an EventBridge event; answers {"batchItemFailures": [...]}
-    with the messages that have to be tried again. Or one EventBridge event; answers its outcome, see recovery.Outcome.
+    with the messages that have to be tried again. Or one EventBridge event; answers its outcome, see outcome.Outcome.
 
     An event that can never be dealt with is skipped with a reason. Only what may pass (throttling, a missing
     permission, a wrong setting) is tried again, and ends in the dead-letter queue.

@@ -39,28 +39,35 @@ class Inbox:
         return wait_for(look, f"the event {outcome!r} of {original}")
 
 
-@pytest.fixture
-def inbox(stack: Stack) -> Iterator[Inbox]:
-    name = f"e2e-{uuid.uuid4().hex[:12]}"
-    events, sqs = boto3.client("events"), boto3.client("sqs")
-    url = sqs.create_queue(QueueName=name)["QueueUrl"]
+def queue_for(service: str, source_arn: str) -> tuple[str, str]:
+    """Create a queue that one rule or topic may send to; return its URL and its ARN."""
+    sqs = boto3.client("sqs")
+    url = sqs.create_queue(QueueName=f"e2e-{uuid.uuid4().hex[:12]}")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    pattern = {"source": ["gotostate"], "detail-type": ["Execution Recovery Status Change"]}
-    rule = events.put_rule(Name=name, EventPattern=json.dumps(pattern))["RuleArn"]
     statement = {
         "Effect": "Allow",
-        "Principal": {"Service": "events.amazonaws.com"},
+        "Principal": {"Service": service},
         "Action": "sqs:SendMessage",
         "Resource": arn,
-        "Condition": {"ArnEquals": {"aws:SourceArn": rule}},
+        "Condition": {"ArnEquals": {"aws:SourceArn": source_arn}},
     }
     policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+    return url, arn
+
+
+@pytest.fixture
+def inbox(stack: Stack) -> Iterator[Inbox]:
+    name = f"e2e-{uuid.uuid4().hex[:12]}"
+    events = boto3.client("events")
+    pattern = {"source": ["gotostate"], "detail-type": ["Execution Recovery Status Change"]}
+    rule = events.put_rule(Name=name, EventPattern=json.dumps(pattern))["RuleArn"]
+    url, arn = queue_for("events.amazonaws.com", rule)
     events.put_targets(Rule=name, Targets=[{"Id": "inbox", "Arn": arn}])
     yield Inbox(url)
     events.remove_targets(Rule=name, Ids=["inbox"])
     events.delete_rule(Name=name)
-    sqs.delete_queue(QueueUrl=url)
+    boto3.client("sqs").delete_queue(QueueUrl=url)
 
 
 def order(stack: Stack, outage: int) -> str:
@@ -96,18 +103,8 @@ def test_a_failure_that_stays_is_told(stack: Stack, inbox: Inbox) -> None:
 
 def test_who_subscribed_to_the_topic_is_told_what_to_type(stack: Stack) -> None:
     sns, sqs = boto3.client("sns"), boto3.client("sqs")
-    url = sqs.create_queue(QueueName=f"e2e-{uuid.uuid4().hex[:12]}")["QueueUrl"]
-    queue = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     topic = stack.outputs["RecoveryTopicArn"]
-    statement = {
-        "Effect": "Allow",
-        "Principal": {"Service": "sns.amazonaws.com"},
-        "Action": "sqs:SendMessage",
-        "Resource": queue,
-        "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
-    }
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+    url, queue = queue_for("sns.amazonaws.com", topic)
     subscription = sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue, ReturnSubscriptionArn=True)
     try:
         failed = stack.start(stack.outputs["TestMachineArn"], {"foo": 1, "Message": True}, f"bad-{uuid.uuid4()}")

@@ -78,7 +78,7 @@ def test_a_chain_keeps_what_it_did_not_get_to_and_then_leaves_the_map() -> None:
     resumed = case.recover().resumed
     assert resumed
     story = History(case.account.runs[resumed].input)
-    before = story.leave("Wait", "GoToState Backoff", story.enter("Wait", "GoToState Backoff", 0), gotostate0="[0,1,2]")
+    before = story.backs_off("[0,1,2]")
     story.map_starts(story.enter("Map", "Each", before, "[1,2,3]"), 3)
     story.ends(0, "States.Timeout")
     case.account.end(resumed, "FAILED", story.newest_first[::-1])
@@ -88,7 +88,7 @@ def test_a_chain_keeps_what_it_did_not_get_to_and_then_leaves_the_map() -> None:
     assert [change for change in case.account.changes if not change.startswith("start")] == [f"create {GOTO}"]
     assert again.resumed
     story = History(case.account.runs[again.resumed].input)
-    before = story.leave("Wait", "GoToState Backoff", story.enter("Wait", "GoToState Backoff", 0), gotostate0="[0,1,2]")
+    before = story.backs_off("[0,1,2]")
     before = story.leave("Map", "Each", story.enter("Map", "Each", before, "[1,2,3]"), "[]", gotostate0="null")
     story.fails(story.task("Ship", before, "[]"))
     case.account.end(again.resumed, "FAILED", story.newest_first[::-1])
@@ -104,14 +104,20 @@ def test_a_chain_keeps_what_it_did_not_get_to_and_then_leaves_the_map() -> None:
     ]
 
 
-def test_a_resume_that_was_stopped_while_it_waited_keeps_the_record() -> None:
-    case = Orders()
+def stopped_in_backoff(case: Orders) -> str:
+    """Resume a failure, and let the resumed execution end while it waits; return its ARN."""
     resumed = case.recover().resumed
     assert resumed
     story = History(case.account.runs[resumed].input)
     story.enter("Wait", "GoToState Backoff", 0)
     story.ends(0, "States.Timeout")
     case.account.end(resumed, "FAILED", story.newest_first[::-1])
+    return resumed
+
+
+def test_a_resume_that_was_stopped_while_it_waited_keeps_the_record() -> None:
+    case = Orders()
+    resumed = stopped_in_backoff(case)
     again = case.recover(resumed)
     assert again.inside == "Each: 1 of 3 finished, 1 goes on at Charge, 1 from its start"
     assert case.resuming(again)["inside"] == ELEMENTS
@@ -149,7 +155,7 @@ def test_a_resume_that_fails_in_an_added_state_runs_the_whole_map_next() -> None
     resumed = case.recover().resumed
     assert resumed
     story = History(case.account.runs[resumed].input)
-    before = story.leave("Wait", "GoToState Backoff", story.enter("Wait", "GoToState Backoff", 0), gotostate0="[0,1,2]")
+    before = story.backs_off("[0,1,2]")
     before = story.iterates("Each", 0, story.map_starts(story.enter("Map", "Each", before, "[1,2,3]"), 3))
     before = story.enter("Pass", "GoToState Take 1", story.step("GoToState Inside 1", before))
     story.ends(before, "States.Runtime")
@@ -252,7 +258,7 @@ def test_aws_says_whose_state_it_was_that_failed(cause: str, error: str, goes_on
     resumed = case.recover().resumed
     assert resumed
     story = History(case.account.runs[resumed].input)
-    before = story.leave("Wait", "GoToState Backoff", story.enter("Wait", "GoToState Backoff", 0), gotostate0="[0,1,2]")
+    before = story.backs_off("[0,1,2]")
     started = story.map_starts(story.enter("Map", "Each", before, "[1,2,3]"), 3)
     before = story.iterates("Each", 1, started)
     for part in ("Inside", "Take", "Which", "Fill", "Input", "Enter"):
@@ -275,7 +281,7 @@ def test_an_execution_that_was_started_by_hand_keeps_its_record() -> None:
     del by_hand["resuming"]["execution"], by_hand["resuming"]["attempt"]
     case.account.runs[first].input = json.dumps(by_hand)
     story = History(json.dumps(by_hand))
-    before = story.leave("Wait", "GoToState Backoff", story.enter("Wait", "GoToState Backoff", 0), gotostate0="[0,1,2]")
+    before = story.backs_off("[0,1,2]")
     story.map_starts(story.enter("Map", "Each", before, "[1,2,3]"), 3)
     story.ends(0, "States.Timeout")
     case.account.end(first, "FAILED", story.newest_first[::-1])
@@ -291,12 +297,7 @@ def test_items_that_are_members_of_an_object_run_again_as_a_whole() -> None:
 
 def test_a_step_that_is_not_idempotent_counts_after_a_resume_that_was_stopped_as_it_waited() -> None:
     case = Orders()
-    resumed = case.recover().resumed
-    assert resumed
-    story = History(case.account.runs[resumed].input)
-    story.enter("Wait", "GoToState Backoff", 0)
-    story.ends(0, "States.Timeout")
-    case.account.end(resumed, "FAILED", story.newest_first[::-1])
+    resumed = stopped_in_backoff(case)
     case.account.machines[machine_arn("orders")].tags["gotostate:not-idempotent"] = "Charge"
     case.account.now += 100
     assert (case.recover(resumed).outcome, case.recover(resumed).rule) == (Result.PREPARED, "not-idempotent")

@@ -229,7 +229,7 @@ def test_a_loop_inside_counts_its_last_round() -> None:
 def opened_story(definition: Definition, *, held: str) -> History:
     """Begin a resumed execution of an opened machine, up to the entry of its Map."""
     story = History()
-    before = story.leave("Wait", "GoToState Backoff", story.enter("Wait", "GoToState Backoff", 0), gotostate0=held)
+    before = story.backs_off(held)
     assert "GoToState Backoff" in definition.states
     return _extended(story, before)
 
@@ -288,7 +288,7 @@ def test_nested_elements_that_were_not_reached_get_new_numbers() -> None:
     source = remove_gotostate(definition)
     given = json.dumps([at("Inner", "i", inside=[3, 2]), at("B", 0), {"output": "z"}, at("Y", 1, v=5)])
     story = History()
-    before = story.leave("Wait", "GoToState Backoff", story.enter("Wait", "GoToState Backoff", 0), gotostate0="[0,1]")
+    before = story.backs_off("[0,1]")
     started = story.parallel_starts(story.enter("Parallel", "P", before, '"i"'))
     guard = next(name for name in definition.all_states if name.startswith("GoToState Inside"))
     story.enter("Choice", guard, started, '"i"')

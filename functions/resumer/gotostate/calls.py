@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gotostate.definition import Definition, states_within
+from gotostate.definition import Definition, with_inner
 
 # Of a call's arguments, what it acts on: the first of these that is a text.
 _TARGETS = (
@@ -43,7 +43,7 @@ def calls_ahead(definition: Definition, state: str) -> list[Call]:
 
 
 def _calls_of(name: str, state: Mapping[str, Any]) -> Iterator[Call]:
-    for inner, body in states_within({"States": {name: state}}):
+    for inner, body in with_inner(name, state):
         if body.get("Type") == "Task":
             yield _call(inner, body)
 

@@ -8,13 +8,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from gotostate.definition import ROUTER_MARK, Definition, assigned_by, states_within
+from gotostate.definition import ROUTER_MARK, Definition, assigned_by, with_inner
 
 # The variable that holds, at each depth, the numbers of a container's elements in the record. Each depth has one of
 # its own, as an inner scope may not assign a variable of an outer one.
 _VARIABLE = re.compile(r"gotostate\d")
 _TOLERATES = ("ToleratedFailureCount", "ToleratedFailurePercentage")
-# What a container makes its branches' input or its items of: where it differs, finished ones do not fit any more.
 # Functions of JSONata and fields of the context object that give something else in each execution.
 _CHANGING = re.compile(
     r"\$(shuffle|random|now|millis|uuid)\s*\("
@@ -22,6 +21,7 @@ _CHANGING = re.compile(
 )
 ADDED_COMMENT = ROUTER_MARK + ": goes on inside."
 _ADDED_NAME = re.compile(r"GoToState (Inside|Take|Which|Fill|Input|Enter|Done|Begin) \d+( \d+)?")
+# What a container makes its branches' input or its items of: where it differs, finished ones do not fit any more.
 _MADE_OF = ("Type", "InputPath", "Parameters", "Arguments", "ItemsPath", "Items", "ItemSelector")
 
 Scope = Mapping[str, Any]
@@ -74,10 +74,10 @@ def why_not(definition: Definition, name: str) -> str | None:
     taken = sorted(name for state in definition.all_states.values() for name in assigned_by(state))
     if theirs := next((name for name in taken if _VARIABLE.match(name)), None):
         return f"the definition has a variable {theirs!r}, a name that is needed to go on inside"
-    within = dict(states_within({"States": {name: definition.states[name]}}))
-    if any(is_added(inner, state) for inner, state in within.items()):
+    within = list(with_inner(name, definition.states[name]))
+    if any(is_added(inner, state) for inner, state in within):
         return "it holds states that were copied out of an opened one"
-    if any(_items_change(state) for state in within.values()):
+    if any(_items_change(state) for _, state in within):
         return "its items are made of what differs in each execution, so they may be others the next time"
     return _why_not(definition.states[name], jsonata=definition.is_jsonata)
 
@@ -107,12 +107,6 @@ def changed_field(one: Mapping[str, Any], other: Mapping[str, Any]) -> str | Non
     return None
 
 
-def rules_with_assign(state: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """Yield a state and its Catchers: what may assign variables when the state is left."""
-    yield state
-    yield from state.get("Catch", [])
-
-
 def _why_not(state: Mapping[str, Any], *, jsonata: bool) -> str | None:
     return next(_hindrances(state, jsonata=jsonata), None)
 
@@ -130,7 +124,7 @@ def _hindrances(state: Mapping[str, Any], *, jsonata: bool) -> Iterator[str]:
     if state.get("QueryLanguage", language) != language:
         yield "its query language is not the state machine's"
     # They get a member more, which has to be told apart when it is taken out again.
-    if any("Assign" in rule and not _has_members(rule["Assign"]) for rule in rules_with_assign(state)):
+    if any("Assign" in rule and not _has_members(rule["Assign"]) for rule in (state, *state.get("Catch", []))):
         yield "an Assign of it is empty or no object"
     selector = state.get("ItemSelector", state.get("Parameters", {}))
     if state.get("Type") == "Map" and not jsonata and not isinstance(selector, Mapping):

@@ -217,6 +217,11 @@ def jsonata_string(text: str) -> str:
     return literal if "%}" not in literal else "(" + literal.replace("%}", '%" & "}') + ")"
 
 
+def with_inner(name: str, state: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield the name and body of a state, and of each state inside it."""
+    return states_within({"States": {name: state}})
+
+
 def states_within(container: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Yield the name and body of each state of a definition, branch or item processor, and of those inside them."""
     states = container.get("States")

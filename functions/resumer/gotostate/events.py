@@ -8,6 +8,9 @@ from gotostate.errors import HistoryError
 
 HistoryEvent = Mapping[str, Any]
 
+# Statuses of an execution that has ended and did not succeed.
+ENDED_BADLY = ("FAILED", "TIMED_OUT", "ABORTED")
+
 
 def state_name(event: HistoryEvent, details: Mapping[str, Any]) -> str:
     """Return the name of the state that was entered or exited. Raises HistoryError."""

@@ -185,7 +185,7 @@ def _judge(trail: Trail, definition: Definition, last: Visit, error: str | None)
 
     error: the error with which the execution ended.
     """
-    container = definition.type_of(last.name) in ("Map", "Parallel")
+    container = is_container(definition.states[last.name])
     if container and trail.fail_state:
         return Why.FAIL_INSIDE, None
     kind = trail.newest["type"] if trail.newest else ""

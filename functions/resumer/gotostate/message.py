@@ -8,7 +8,7 @@ import re
 from typing import Any
 
 from gotostate import jsontext
-from gotostate.notice import console_link, detail_of
+from gotostate.notice import cause_of, console_link, id_of
 from gotostate.outcome import Outcome, Result
 
 # https://docs.aws.amazon.com/sns/latest/api/API_Publish.html: ASCII, with no line breaks, less than 100 characters.
@@ -49,12 +49,11 @@ def chat(outcome: Outcome) -> dict[str, Any]:
     Its form: https://docs.aws.amazon.com/chatbot/latest/adminguide/custom-notifs.html
     """
     original = outcome.original or outcome.execution
-    detail = detail_of(outcome)
     title = _title(outcome)
     return {
         "version": "1.0",
         "source": "custom",
-        "id": detail["id"],
+        "id": id_of(outcome),
         "content": {
             "textType": "client-markdown",
             "title": _plain(title)[:250],
@@ -92,7 +91,7 @@ def _names(outcome: Outcome) -> tuple[str, str]:
 
 
 def _why(outcome: Outcome) -> str:
-    cause = detail_of(outcome)["cause"]
+    cause = cause_of(outcome)
     error = outcome.error or outcome.status or outcome.rule
     return f"{error}: {cause}" if cause else error
 

@@ -32,7 +32,7 @@ def detail_of(outcome: Outcome) -> dict[str, Any]:
     original = outcome.original or outcome.execution
     return {
         "version": VERSION,
-        "id": _id_of(outcome),
+        "id": id_of(outcome),
         "outcome": outcome.outcome.value,
         "rule": outcome.rule,
         "reason": _short(outcome.reason),
@@ -41,7 +41,7 @@ def detail_of(outcome: Outcome) -> dict[str, Any]:
         "stateMachine": outcome.source,
         "status": outcome.status,
         "error": outcome.error,
-        "cause": _told_cause(outcome.error, outcome.cause),
+        "cause": cause_of(outcome),
         "failedAt": _time(outcome.failed_at),
         "state": outcome.state,
         "inside": outcome.inside,
@@ -71,19 +71,20 @@ def console_link(execution_arn: str) -> str:
     return f"https://{region}.console.{domain}/states/home?region={region}#/v2/executions/details/{arn}"
 
 
-def _id_of(outcome: Outcome) -> str:
+def id_of(outcome: Outcome) -> str:
     """Return what is the same for the same outcome, however often it is told."""
     told = (outcome.outcome.value, outcome.execution, outcome.rule, outcome.resumed, outcome.failed_at)
     return hashlib.sha256(repr(told).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
-def _told_cause(error: str | None, cause: str | None) -> str | None:
-    if cause is None or (error or "").startswith("States."):
+def cause_of(outcome: Outcome) -> str | None:
+    """Return why it failed in the words of the task; None where it had none, or Step Functions quotes the data."""
+    if outcome.cause is None or (outcome.error or "").startswith("States."):
         return None
     try:
-        described = jsontext.parse(cause)
+        described = jsontext.parse(outcome.cause)
     except ValueError:
-        return _short(cause)
+        return _short(outcome.cause)
     # Lambda gives the message beside the stack trace.
     message = described.get("errorMessage") if isinstance(described, dict) else None
     return _short(message) if isinstance(message, str) else None

@@ -10,7 +10,7 @@ from typing import Any
 from gotostate import containers, jsontext, policy, resumption
 from gotostate.calls import Call, calls_ahead
 from gotostate.containers import variable
-from gotostate.definition import Definition, states_within
+from gotostate.definition import Definition, with_inner
 from gotostate.errors import InputError, NothingToResumeError, UnclearError
 from gotostate.failure import Failure
 from gotostate.history import PROCESSING_ERRORS, FailurePoint, Why
@@ -64,13 +64,12 @@ class Plan:
     @property
     def again(self) -> frozenset[str]:
         """Tasks that had begun, as far as is known, and run again."""
-        source = self.failure.source
-        if self.state is None or self.state not in source.states or self.failure.point.why in _NOT_BEGUN:
+        states = self.failure.source.states
+        if self.state is None or self.state not in states or self.failure.point.why in _NOT_BEGUN:
             return frozenset()
-        tasks = {call.state for call in self.calls}
-        if self.record:
-            return frozenset(self.record.again & tasks)
-        return frozenset(name for name, _ in states_within({"States": {self.state: source.states[self.state]}})) & tasks
+        inner = with_inner(self.state, states[self.state])
+        tasks = frozenset(name for name, body in inner if body.get("Type") == "Task")
+        return tasks & self.record.again if self.record else tasks
 
     def as_whole(self, why: str) -> "Plan":
         """Return the same plan with the whole of the container running again."""
@@ -194,10 +193,8 @@ def failed_in_added(point: FailurePoint, ran: Definition) -> bool:
     if not error.startswith("States.") or point.ending.id >= LAST_EVENT:
         return False
     if name := point.failed_state:
-        state = ran.all_states.get(name, {})
-        within = states_within({"States": {name: state}})
-        is_opened = any(containers.is_added(inner, body) for inner, body in within)
-        return is_opened or containers.is_added(name, state)
+        within = with_inner(name, ran.all_states.get(name, {}))
+        return any(containers.is_added(inner, body) for inner, body in within)
     try:
         lanes = list(open_lanes(read_progress(point.steps, ran, ran.opened)))
     except UnclearError:

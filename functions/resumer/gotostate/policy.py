@@ -7,7 +7,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from gotostate.definition import Definition, states_within
+from gotostate.containers import is_container, is_distributed
+from gotostate.definition import Definition, with_inner
 from gotostate.failure import Failure
 from gotostate.history import Why
 from gotostate.nesting import Pattern
@@ -224,10 +225,8 @@ def _by_point(failure: Failure) -> Decision | None:
             Action.PREPARE, "fail-state", f"{why}; failing was deliberate, so resuming needs approval by hand"
         )
     if why is Why.DONE:
-        is_container = failure.source.type_of(str(failure.point.resume_from)) in ("Parallel", "Map")
-        again = (
-            "what had not finished inside it runs again" if is_container else "to enter it again does the work again"
-        )
+        inside = is_container(failure.source.states[str(failure.point.resume_from)])
+        again = "what had not finished inside it runs again" if inside else "to enter it again does the work again"
         reason = f"{why}; {again}: correct the definition, or give the next state its input"
         return Decision(Action.PREPARE, "work-succeeded", reason)
     return None
@@ -283,8 +282,8 @@ def _by_role(failure: Failure) -> Decision | None:
 
 
 def _names_its_machine(definition: Definition, name: str) -> str | None:
-    for inner, state in states_within({"States": {name: definition.states[name]}}):
-        if state.get("ItemProcessor", {}).get("ProcessorConfig", {}).get("Mode") == "DISTRIBUTED":
+    for inner, state in with_inner(name, definition.states[name]):
+        if is_distributed(state):
             return f"{inner!r} is a Distributed Map"
         if str(state.get("Resource", "")).endswith(":states:::http:invoke"):
             return f"{inner!r} is an HTTP Task"

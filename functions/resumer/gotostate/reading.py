@@ -13,6 +13,7 @@ from gotostate.errors import (
     StillRunningError,
     TransientError,
 )
+from gotostate.events import ENDED_BADLY
 from gotostate.failure import EarlierResume, Failure
 from gotostate.history import FailurePoint
 from gotostate.memory import Memory
@@ -25,8 +26,6 @@ from gotostate.resumption import ExecutionArn
 from gotostate.settings import Mode, Settings
 from gotostate.stepfunctions import Execution, is_denied
 from gotostate.visits import Reported
-
-FAILED = ("FAILED", "TIMED_OUT", "ABORTED")
 
 
 def read(memory: Memory, report: Report, settings: Settings) -> Failure:
@@ -78,7 +77,7 @@ def newest_of_chain(memory: Memory, failure: Failure) -> Execution | None:
             newest = memory.aws.execution(failure.resumed_arn)
         except NotFoundError:
             return newest
-        if newest.status not in FAILED:
+        if newest.status not in ENDED_BADLY:
             return newest
         failure = _read_alone(memory, _completed(memory, Report(newest.arn)))
 
@@ -95,7 +94,7 @@ def _completed(memory: Memory, report: Report) -> Report:
     is_behind = execution.redrive_count < redrives or (execution.status == "RUNNING" and not redriven_since)
     if report.is_event and is_behind:
         raise TransientError(f"DescribeExecution does not show the failure of {report.execution} yet; try again")
-    if execution.status not in FAILED:
+    if execution.status not in ENDED_BADLY:
         raise NotFailedError(
             f"the execution is {execution.status}; only one that has failed, timed out or was aborted can be resumed"
         )
@@ -201,4 +200,4 @@ def _original_that_went_on(memory: Memory, failure: Failure, started: float | No
     except NotFoundError:
         return None
     redriven_since = original.redriven and started and original.redriven > started
-    return original.status if original.status not in FAILED or redriven_since else None
+    return original.status if original.status not in ENDED_BADLY or redriven_since else None

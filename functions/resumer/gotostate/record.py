@@ -10,7 +10,7 @@ from typing import Any
 
 from gotostate import jsontext
 from gotostate.containers import Scope, assigned_in, can_open, is_container, scopes, variable
-from gotostate.definition import Definition, states_within
+from gotostate.definition import Definition, with_inner
 from gotostate.errors import UnclearError
 from gotostate.progress import Container, Lane
 
@@ -214,7 +214,7 @@ def _begun(scope: Scope, name: str, nested: str) -> frozenset[str]:
     """Name the states that run again with one: of a container that is entered as a whole all of them."""
     state = scope["States"].get(name, {})
     if is_container(state) and nested == "null":
-        return frozenset(inner for inner, _ in states_within({"States": {name: state}}))
+        return frozenset(inner for inner, _ in with_inner(name, state))
     return frozenset((name,))
 
 

@@ -54,25 +54,17 @@ def _failed(memory: Memory, report: Report, allowed: Decision, settings: Setting
     return _dealt_with(memory, failure, allowed, settings)
 
 
-def _dealt_with(memory: Memory, failure: Failure, allowed: Decision, settings: Settings) -> Outcome:
-    plan = planned(failure, allowed, settings)
-    try:
-        return carry_out(memory, plan, settings)
-    except RefusedError as error:
-        if not plan.record:
-            return _refused(plan, error, settings)
-        # What runs again is more now, so it is decided anew.
-        plan = planned(failure, allowed, settings, whole=str(error))
-    except GotoStateError as error:
-        return _refused(plan, error, settings)
+def _dealt_with(
+    memory: Memory, failure: Failure, allowed: Decision, settings: Settings, whole: str | None = None
+) -> Outcome:
+    plan = planned(failure, allowed, settings, whole=whole)
     try:
         return carry_out(memory, plan, settings)
     except GotoStateError as error:
-        return _refused(plan, error, settings)
-
-
-def _refused(plan: Plan, error: GotoStateError, settings: Settings) -> Outcome:
-    return _told(plan, Result.GAVE_UP, Decision(Action.GIVE_UP, "refused", str(error)), settings)
+        if isinstance(error, RefusedError) and plan.record:
+            # What runs again is more now, so it is decided anew.
+            return _dealt_with(memory, failure, allowed, settings, whole=str(error))
+        return _told(plan, Result.GAVE_UP, Decision(Action.GIVE_UP, "refused", str(error)), settings)
 
 
 def _recovered(memory: Memory, report: Report) -> Outcome:

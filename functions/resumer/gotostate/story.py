@@ -10,11 +10,10 @@ from enum import StrEnum
 
 from gotostate import resumption
 from gotostate.definition import Definition
-from gotostate.events import HistoryEvent
+from gotostate.events import ENDED_BADLY, HistoryEvent
 from gotostate.resumption import SUFFIX, Chain, ExecutionArn
 from gotostate.stays import Stay, Step, read_stays, step_of
 
-ENDED_BADLY = ("FAILED", "TIMED_OUT", "ABORTED")
 REDRIVEN = "REDRIVEN"
 
 # A state that was visited so often with the same outcome is told once.

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 from gotostate.cli import wording
 from gotostate.cli.terminal import printable
-from gotostate.story import ENDED_BADLY, REDRIVEN, ExecutionStory, StateStory, Story, Turn
+from gotostate.events import ENDED_BADLY
+from gotostate.story import REDRIVEN, ExecutionStory, StateStory, Story, Turn
 
 _MOST_CHILDREN = 3
 _MOST_REASON = 200

@@ -9,7 +9,7 @@ from gotostate.cli.files import read_history, read_text
 from gotostate.cli.terminal import Exit, show
 from gotostate.definition import Definition
 from gotostate.errors import DefinitionError, HistoryError, UnclearError
-from gotostate.events import HistoryEvent
+from gotostate.events import ENDED_BADLY, HistoryEvent
 from gotostate.failure import Failure
 from gotostate.history import FailurePoint
 from gotostate.planning import Plan
@@ -149,7 +149,7 @@ def _show_resumes(failure: Failure, newest: Execution | None) -> None:
 
 def _next(failure: Failure, newest: Execution | None, remarks: list[Decision]) -> str | None:
     if newest:
-        return f"gotostate resume {newest.arn}" if newest.status in reading.FAILED else None
+        return f"gotostate resume {newest.arn}" if newest.status in ENDED_BADLY else None
     for remark in remarks:
         if remark.next:
             return remark.next

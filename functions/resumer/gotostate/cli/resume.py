@@ -20,6 +20,7 @@ from gotostate.errors import (
     NothingToResumeError,
     RefusedError,
 )
+from gotostate.events import ENDED_BADLY
 from gotostate.failure import Failure
 from gotostate.history import FailurePoint
 from gotostate.memory import Memory
@@ -120,7 +121,7 @@ def _chosen(options: argparse.Namespace) -> str:
 
 
 def _resumed_already(newest: Execution) -> GotoStateError:
-    advice = f"to go on from there: gotostate resume {newest.arn}" if newest.status in reading.FAILED else "leave it"
+    advice = f"to go on from there: gotostate resume {newest.arn}" if newest.status in ENDED_BADLY else "leave it"
     return GotoStateError(
         f"this failure was resumed already, nothing was started; "
         f"the newest execution of its chain is {newest.arn} ({newest.status}): {advice}"

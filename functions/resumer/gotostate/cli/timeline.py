@@ -7,7 +7,8 @@ from typing import TextIO
 from gotostate.cli import wording
 from gotostate.cli.terminal import printable
 from gotostate.cli.wording import columns, wrapped
-from gotostate.story import ENDED_BADLY, REDRIVEN, ExecutionStory, Outcome, StateStory, Story, Turn
+from gotostate.events import ENDED_BADLY
+from gotostate.story import REDRIVEN, ExecutionStory, Outcome, StateStory, Story, Turn
 
 WIDTH = 80
 
