@@ -273,6 +273,46 @@ def test_aws_says_whose_state_it_was_that_failed(cause: str, error: str, goes_on
     assert str(again.inside).startswith("Each: 1 of 3 finished") is goes_on
 
 
+def in_the_map_again(case: Orders) -> tuple[str, History, int]:
+    """Resume a failure up to the start of the Map; return the resumed execution, its story and the last event."""
+    resumed = case.recover().resumed
+    assert resumed
+    story = History(case.account.runs[resumed].input)
+    before = story.enter("Map", "Each", story.backs_off("[0,1,2]"), "[1,2,3]")
+    return resumed, story, story.map_starts(before, 3)
+
+
+def test_a_result_that_could_not_be_processed_keeps_what_had_finished() -> None:
+    """All iterations were over, so it was not what was changed of the Map that failed."""
+    case = Orders()
+    resumed, story, before = in_the_map_again(case)
+    for index in range(3):
+        before = story.iterates("Each", index, before)
+        for part in ("Inside", "Take", "Which"):
+            before = story.step(f"GoToState {part} 1", before)
+        before = story.step("GoToState Done 1", before, "{}", "1")
+    story.add("MapStateSucceeded", before)
+    named = "An error occurred while executing the state 'Each' (entered at the event id #4)."
+    story.ends(before, "States.Runtime", cause=named)
+    case.account.end(resumed, "FAILED", story.newest_first[::-1])
+    outcome = case.recover(resumed)
+    assert (outcome.rule, outcome.inside) == ("work-succeeded", "Each: 3 of 3 finished")
+
+
+def test_a_state_that_a_childs_cause_names_is_the_childs() -> None:
+    case = Orders()
+    resumed, story, started = in_the_map_again(case)
+    before = story.iterates("Each", 1, started)
+    for part in ("Inside", "Take", "Which", "Fill", "Input", "Enter"):
+        before = story.step(f"GoToState {part} 1", before)
+    cause = (
+        '{"Cause": "An error occurred while executing the state \'GoToState Take 1\' (entered at the event id #9)."}'
+    )
+    story.ends(story.task("Charge", before, '"r2"'), "States.TaskFailed", cause=cause)
+    case.account.end(resumed, "FAILED", story.newest_first[::-1])
+    assert str(case.recover(resumed).inside).startswith("Each: 1 of 3 finished")
+
+
 def test_an_execution_that_was_started_by_hand_keeps_its_record() -> None:
     case = Orders()
     first = case.recover().resumed

@@ -116,6 +116,9 @@ def test_a_machine_without_an_opened_container_is_as_it_was_before() -> None:
         ({"Items": "{% $shuffle($states.input) %}"}, "differs in each execution"),
         ({"Items": "{% $map([1], function($i) { $now () }) %}"}, "differs in each execution"),
         ({"Items": "{% $states.context . Execution.Id %}"}, "differs in each execution"),
+        ({"Items": "{% $states.input.items ~> $shuffle %}"}, "differs in each execution"),
+        ({"Items": "{% $map($states.input, $random) %}"}, "differs in each execution"),
+        ({"Items": '{% $states.context.Execution."Name" %}'}, "differs in each execution"),
     ],
 )
 def test_a_container_that_cannot_be_entered_in_the_middle(fields: dict[str, Any], says: str) -> None:
@@ -125,8 +128,39 @@ def test_a_container_that_cannot_be_entered_in_the_middle(fields: dict[str, Any]
 
 
 def test_items_that_are_the_same_each_time_are_no_hindrance() -> None:
-    for fields in ({"ItemsPath": "$$.Execution.Input.a"}, {"ItemsPath": "$.now"}, {"ItemsPath": "$.State"}):
+    for fields in (
+        {"ItemsPath": "$$.Execution.Input.a"},
+        {"ItemsPath": "$$.Map.Item.Value.items"},
+        {"ItemsPath": "$.now"},
+        {"ItemsPath": "$.State"},
+        {"Items": "{% $states.context.Execution.Input.items %}"},
+    ):
         assert containers.why_not(shaped(**fields), "M") is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "are_members"),
+    [
+        ({}, True),
+        ({"ItemsPath": "$.list"}, False),
+        ({"ItemsPath": "$['list']"}, False),
+        ({"ItemsPath": "$.object"}, True),
+        ({"ItemsPath": "$['object'].inner"}, True),
+        ({"InputPath": "$.object", "ItemsPath": "$.deep"}, False),
+        ({"ItemsPath": "$many"}, False),
+        ({"ItemsPath": "$one"}, True),
+        ({"ItemsPath": "$one.list"}, False),
+        # What is no plain path is not told.
+        ({"ItemsPath": "$.list[*]"}, False),
+        ({"ItemsPath": "$$.Execution.Input"}, False),
+        ({"ItemsPath": "$unknown"}, False),
+        ({"InputPath": None}, False),
+    ],
+)
+def test_items_that_are_the_members_of_an_object(fields: dict[str, Any], are_members: bool) -> None:
+    given = json.dumps({"list": [1], "object": {"inner": {}, "deep": []}})
+    variables = {"many": "[1]", "one": '{"list": []}'}
+    assert containers.items_are_members(shaped(**fields).states["M"], given, variables) is are_members
 
 
 def test_states_that_were_copied_out_of_an_opened_container_are_left_alone() -> None:

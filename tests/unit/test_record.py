@@ -322,6 +322,32 @@ def test_the_record_of_a_nested_container_that_is_not_opened_any_more_is_dropped
     assert record.again == {"Inner", "X", "Y", "B"}
 
 
+def test_an_empty_map_inside_a_branch_is_left_like_any_state() -> None:
+    """What leaves a container points to what its success points to: of no items, to the start."""
+    inner = mapping(sequence("X"), Next="After")
+    del inner["End"]
+    branch = {"StartAt": "In", "States": {"In": inner, "After": {**TASK, "End": True}}}
+    definition = machine(P=parallel(branch, sequence("B")))
+    story = History()
+    started = story.parallel_starts(story.enter("Parallel", "P", 0))
+    empty = story.map_starts(story.enter("Map", "In", started, "[]"), 0)
+    other = story.task("B", started)
+    story.add("MapStateSucceeded", empty)
+    story.task("After", story.leave("Map", "In", empty, "[]"), "[]", '"after"')
+    story.fails(other, within="Parallel")
+    assert elements(recorded(definition, story)) == [{"output": "after"}, at("B")]
+
+
+def test_a_nested_map_over_an_objects_members_runs_as_a_whole_with_all_around_it() -> None:
+    story = History()
+    started = story.parallel_starts(story.enter("Parallel", "P", 0))
+    begun = story.map_starts(story.enter("Map", "Inner", started, '{"a": 1}'), 1)
+    story.task("X", story.iterates("Inner", 0, begun))
+    story.fails(story.task("B", started), within="Parallel")
+    with pytest.raises(UnclearError, match="'Inner' are the members of an object"):
+        recorded(nested(), story)
+
+
 def test_what_had_begun_and_runs_again() -> None:
     story = History()
     started = story.map_starts(story.enter("Map", "M", 0), 3)

@@ -8,17 +8,20 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from gotostate import jsontext
 from gotostate.definition import ROUTER_MARK, Definition, assigned_by, with_inner
 
 # The variable that holds, at each depth, the numbers of a container's elements in the record. Each depth has one of
 # its own, as an inner scope may not assign a variable of an outer one.
 _VARIABLE = re.compile(r"gotostate\d")
 _TOLERATES = ("ToleratedFailureCount", "ToleratedFailurePercentage")
-# Functions of JSONata and fields of the context object that give something else in each execution.
+# Functions of JSONata, and what of the context object is not the same in each execution; in doubt it is not.
 _CHANGING = re.compile(
-    r"\$(shuffle|random|now|millis|uuid)\s*\("
-    r"|(\$\$|\$states\s*\.\s*context)\s*\.\s*(Execution\s*\.\s*(Id|Name|StartTime|Redrive\w+)|State|StateMachine|Task)\b"
+    r"\$(shuffle|random|now|millis|uuid)\b"
+    r"|(\$\$|\$states\s*\.\s*context)(?!\s*\.\s*(Execution\s*\.\s*Input|Map)\b)"
 )
+_PLAIN_PATH = re.compile(r"\$(\w*)((?:\.\w+|\['[^']*'\])*)")
+_PATH_STEP = re.compile(r"\.(\w+)|\['([^']*)'\]")
 ADDED_COMMENT = ROUTER_MARK + ": goes on inside."
 _ADDED_NAME = re.compile(r"GoToState (Inside|Take|Which|Fill|Input|Enter|Done|Begin) \d+( \d+)?")
 # What a container makes its branches' input or its items of: where it differs, finished ones do not fit any more.
@@ -88,6 +91,31 @@ def can_open(state: Mapping[str, Any], *, jsonata: bool) -> bool:
     jsonata: whether that is the machine's query language.
     """
     return _why_not(state, jsonata=jsonata) is None
+
+
+def items_are_members(state: Mapping[str, Any], given: str | None, variables: Mapping[str, str]) -> bool:
+    """Tell whether a JSONPath Map takes its items from an object, as far as a plain ItemsPath tells.
+
+    given: its input; variables: those that are known, by name. All are JSON texts.
+    """
+    if state.get("Type") != "Map" or given is None:
+        return False
+    value = jsontext.parse(given)
+    for field in ("InputPath", "ItemsPath"):
+        value = _at(state.get(field, "$"), value, variables)
+    return isinstance(value, dict)
+
+
+def _at(path: object, value: Any, variables: Mapping[str, str]) -> Any:
+    """Return what a path finds; None where it is not a plain one, or finds nothing."""
+    plain = _PLAIN_PATH.fullmatch(path) if isinstance(path, str) else None
+    if plain is None:
+        return None
+    if plain[1]:
+        value = jsontext.parse(variables.get(plain[1], "null"))
+    for step in _PATH_STEP.finditer(plain[2]):
+        value = value.get(step[1] or step[2]) if isinstance(value, dict) else None
+    return value
 
 
 def changed_field(one: Mapping[str, Any], other: Mapping[str, Any]) -> str | None:

@@ -37,7 +37,7 @@ PROCESSING_ERRORS = (
 )
 
 # How AWS names the state in which it failed to process data.
-_NAMED = re.compile(r"executing the state '(.*)' \(entered at the event id #\d+\)", re.DOTALL)
+_NAMED = re.compile(r"An error occurred while executing the state '(.*)' \(entered at the event id #\d+\)", re.DOTALL)
 
 
 class Why(StrEnum):
@@ -176,7 +176,7 @@ def _locate(reader: Reader, definition: Definition, *, to_start: bool) -> Failur
 def _failed_state(reader: Reader) -> str | None:
     if isinstance(named := reader.trail.evaluation.get("state"), str):
         return named
-    found = _NAMED.search(reader.ending.cause or "")
+    found = _NAMED.match(reader.ending.cause or "")
     return found[1] if found else None
 
 

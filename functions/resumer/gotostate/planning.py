@@ -5,9 +5,8 @@ The Lambda and the command make the same plan, show it and carry it out.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
-from gotostate import containers, jsontext, policy, resumption
+from gotostate import containers, policy, resumption
 from gotostate.calls import Call, calls_ahead
 from gotostate.containers import variable
 from gotostate.definition import Definition, with_inner
@@ -16,7 +15,7 @@ from gotostate.failure import Failure
 from gotostate.history import PROCESSING_ERRORS, FailurePoint, Why
 from gotostate.policy import LAST_EVENT, Action, Decision
 from gotostate.progress import Container, open_lanes, read_progress
-from gotostate.record import Earlier, Record, record_of
+from gotostate.record import Earlier, Record, record_of, require_list
 from gotostate.settings import Settings
 
 REDRIVEN = "the execution was redriven, and its history does not say what the redrive entered again"
@@ -150,8 +149,8 @@ def told_record(point: FailurePoint, ran: Definition, source: Definition, given:
         raise UnclearError(REDRIVEN)
     if why_not := containers.why_not(source, point.resume_from):
         raise UnclearError(why_not)
-    if not source.is_jsonata and _items_are_members(source.states[point.resume_from], point.input):
-        raise UnclearError("its items are the members of an object, which no number tells apart")
+    if not source.is_jsonata:
+        require_list(point.resume_from, source.states[point.resume_from], point.input, point.variables)
     return record_of(_progress(point, point.resume_from, ran), source, Earlier.read(point.held, given))
 
 
@@ -171,17 +170,6 @@ def _progress(point: FailurePoint, name: str, ran: Definition) -> Container:
     return read_progress(point.steps, ran, name)
 
 
-def _items_are_members(state: Mapping[str, Any], given: str | None) -> bool:
-    """Tell whether a Map takes its items from an object, as far as a plain ItemsPath tells."""
-    if state.get("Type") != "Map" or given is None:
-        return False
-    value = jsontext.parse(given)
-    for path in (state.get("InputPath", "$"), state.get("ItemsPath", "$")):
-        for name in str(path).split(".")[1:]:
-            value = value.get(name) if isinstance(value, dict) else None
-    return isinstance(value, dict)
-
-
 def failed_in_added(point: FailurePoint, ran: Definition) -> bool:
     """Tell whether an execution failed by what was added inside a container: the next one does without.
 
@@ -193,7 +181,11 @@ def failed_in_added(point: FailurePoint, ran: Definition) -> bool:
     if not error.startswith("States.") or point.ending.id >= LAST_EVENT:
         return False
     if name := point.failed_state:
-        within = with_inner(name, ran.all_states.get(name, {}))
+        state = ran.all_states.get(name, {})
+        if containers.is_container(state) and point.why is Why.DONE:
+            # Its branches or iterations were over, so what was changed of it cannot have failed.
+            return False
+        within = with_inner(name, state)
         return any(containers.is_added(inner, body) for inner, body in within)
     try:
         lanes = list(open_lanes(read_progress(point.steps, ran, ran.opened)))

@@ -235,7 +235,7 @@ class _Reading:
                 lane.container.length = len(scopes(lane.body))
 
     def _lane(self, step: Step) -> Lane:
-        """Find the branch or iteration that a state was entered or left in."""
+        """Find the branch or iteration that a state was entered in."""
         branch, path = self._places[step.name]
         if branch is None:
             return self._above(step, len(path))
@@ -245,8 +245,19 @@ class _Reading:
             container.length, container.input = len(scopes(above.body)), step.text
         return container.lanes[branch]
 
+    def _left(self, step: Step) -> Lane:
+        """Find the branch or iteration that a state was left in."""
+        branch, path = self._places[step.name]
+        if branch is None:
+            return self._above(step, len(path))
+        container = self._above(step, len(path) - 1).container
+        lane = container.lanes.get(branch) if container and container.name == path[-1] else None
+        if lane is None:
+            raise UnclearError(f"event {step.id}: {step.name!r} is left, and its branch had not begun")
+        return lane
+
     def _leave(self, step: Step) -> None:
-        lane = self._lane(step)
+        lane = self._left(step)
         if lane.state != step.name or lane.is_left:
             raise UnclearError(f"event {step.id}: {step.name!r} is left, and {lane.state!r} was entered")
         if step.assigned is None:

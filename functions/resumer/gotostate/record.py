@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gotostate import jsontext
-from gotostate.containers import Scope, assigned_in, can_open, is_container, scopes, variable
+from gotostate.containers import Scope, assigned_in, can_open, is_container, items_are_members, scopes, variable
 from gotostate.definition import Definition, with_inner
 from gotostate.errors import UnclearError
 from gotostate.progress import Container, Lane
@@ -105,6 +105,12 @@ def record_of(progress: Container, source: Definition, earlier: Earlier) -> Reco
     )
 
 
+def require_list(name: str, state: Mapping[str, Any], given: str | None, variables: Mapping[str, str]) -> None:
+    """Raise UnclearError where the items of a Map are an object's members: what an iteration is given is not known."""
+    if items_are_members(state, given, variables):
+        raise UnclearError(f"the items of {name!r} are the members of an object, which no number tells apart")
+
+
 @dataclass(frozen=True)
 class _Element:
     """text: the JSON of it. state: where it goes on; None where it is finished or begins at its beginning.
@@ -168,6 +174,8 @@ class _Writing:
             return _Element(text, body["Next"])
         if lane.container and self._opens(scope, name):
             held = Earlier.numbers_in(variables.get(variable(lane.depth)))
+            if not self._jsonata:
+                require_list(name, scope["States"][name], given, variables)
             if lane.container.lanes or held:
                 nested = self.container(lane.container, scope["States"][name], held)
         return _Element(_going_on(scope, name, given, variables, nested), name, again=_begun(scope, name, nested))

@@ -95,7 +95,8 @@ def _planned(account: Account, options: argparse.Namespace, given: str | None) -
     if options.definition:
         failure = _mended(aws, failure, options.definition)
     point = _chosen_point(aws, failure, options.from_state, given)
-    plan = Plan(failure, _BY_HAND, point.resume_from, point.input, point.variables)
+    chosen = replace(failure, point=point)
+    plan = Plan(chosen, _BY_HAND, point.resume_from, point.input, point.variables)
     if point is failure.point and not options.whole:
         return planning.with_inside(plan, account.settings, ran=ran)
     is_container = containers.is_container(failure.source.states.get(str(plan.state), {}))
