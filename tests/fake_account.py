@@ -21,6 +21,7 @@ from gotostate.pace import Pace
 from gotostate.stepfunctions import StepFunctions
 
 PREFIX = "arn:aws:states:eu-west-1:123456789012"
+ADA = "arn:aws:iam::123456789012:user/ada"
 BEGINNING = 1_777_600_000.0
 SETTINGS = ("roleArn", "loggingConfiguration", "tracingConfiguration", "encryptionConfiguration")
 Body = dict[str, Any]
@@ -86,10 +87,21 @@ class Run:
     output: str | None = None
     redrives: int = 0
     redriven: float | None = None
+    tokens: list[str] = field(default_factory=list)
+    why_not_redrivable: str | None = None
 
     @property
     def document(self) -> Any:
         return json.loads(self.revision.definition)
+
+    @property
+    def redrivable(self) -> str:
+        """AWS's word on whether it can be redriven: not once it succeeded, nor while it runs."""
+        return (
+            "REDRIVABLE"
+            if self.stopped and self.status != "SUCCEEDED" and not self.why_not_redrivable
+            else "NOT_REDRIVABLE"
+        )
 
 
 @dataclass
@@ -249,6 +261,7 @@ class Account:
         optional = {
             "stopDate": run.stopped, "redriveDate": run.redriven, "output": run.output,
             "stateMachineVersionArn": run.version,
+            "redriveStatus": run.redrivable, "redriveStatusReason": run.why_not_redrivable,
             **{name: ending.get(name) for name in ("error", "cause")},
         }  # fmt: skip
         return answer | {name: value for name, value in optional.items() if value is not None}
@@ -295,21 +308,39 @@ class Account:
 
     def _list_executions(self, body: Body) -> Body:
         plain, version = split_version(body["stateMachineArn"])
+        self._machine_of(plain)
+        executions = execution_arn(plain.split(":")[6], "")
         runs = [
             run
-            for run in self.runs.values()
-            if machine_arn(run.arn.split(":")[6]) == plain
+            for arn, run in self.runs.items()
+            if arn.startswith(executions)
             and (version is None or run.version == body["stateMachineArn"])
             and run.status == body.get("statusFilter", run.status)
         ]
+        # By the start, whatever the filter is.
+        runs.sort(key=lambda run: run.started, reverse=True)
+        page, more = _page(runs, body, 1_000)
+        return {"executions": [self._listed(run) for run in page], **more}
+
+    def _listed(self, run: Run) -> Body:
+        name = run.arn.split(":")[6]
+        item = {
+            "executionArn": run.arn, "stateMachineArn": machine_arn(name), "name": run.arn.split(":")[7],
+            "status": run.status, "startDate": run.started, "redriveCount": run.redrives,
+        }  # fmt: skip
+        optional = {"stopDate": run.stopped, "redriveDate": run.redriven, "stateMachineVersionArn": run.version}
+        return item | {name: value for name, value in optional.items() if value is not None}
+
+    def _list_state_machines(self, body: Body) -> Body:
+        page, more = _page(list(self.machines.values()), body, 1_000)
         found = [
             {
-                "executionArn": run.arn, "stateMachineArn": plain, "name": run.arn.split(":")[7],
-                "status": run.status, "startDate": run.started,
+                "stateMachineArn": machine.arn, "name": machine.arn.split(":")[6], "type": "STANDARD",
+                "creationDate": machine.created,
             }
-            for run in runs[: body.get("maxResults", 100)]
+            for machine in page
         ]  # fmt: skip
-        return {"executions": found}
+        return {"stateMachines": found, **more}
 
     def _create_state_machine(self, body: Body) -> Body:
         arn = machine_arn(body["name"])
@@ -355,6 +386,18 @@ class Account:
         machine.versions.append(version)
         return version.arn
 
+    def _redrive_execution(self, body: Body) -> Body:
+        run = self._run_of(body["executionArn"])
+        # The last ten tokens are remembered for 15 minutes; no test lasts longer.
+        if body["clientToken"] not in run.tokens[-10:]:
+            if run.redrivable != "REDRIVABLE":
+                reason = run.why_not_redrivable or f"Execution is {run.status} and cannot be redriven"
+                raise RefusalError("ExecutionNotRedrivable", reason)
+            self.changes.append(f"redrive {run.arn.rpartition(':execution:')[2]}")
+            run.tokens.append(body["clientToken"])
+            self.redrive(run.arn)
+        return {"redriveDate": run.redriven}
+
     def _start_execution(self, body: Body) -> Body:
         machine, revision, version = self._revision_of(body["stateMachineArn"])
         arn = execution_arn(machine.arn.split(":")[6], body["name"])
@@ -383,12 +426,20 @@ class Wired(StepFunctions):
         self.account.now += seconds
 
     def _send(self, request: Any, **kwargs: Any) -> AWSResponse:
+        if "sts." in request.url:
+            return self._identity()
         target = request.headers["X-Amz-Target"]
         operation = (target.decode() if isinstance(target, bytes) else target).partition(".")[2]
         try:
             return self._response(200, self.account.answer(operation, json.loads(request.body)))
         except RefusalError as refusal:
             return self._response(refusal.status, {"__type": refusal.code, "message": str(refusal)})
+
+    def _identity(self) -> AWSResponse:
+        response = AWSResponse("https://sts", 200, {"content-type": "text/xml"}, None)  # type: ignore[arg-type]
+        arn = f"<GetCallerIdentityResult><Arn>{ADA}</Arn></GetCallerIdentityResult>"
+        vars(response)["_content"] = f"<GetCallerIdentityResponse>{arn}</GetCallerIdentityResponse>".encode()
+        return response
 
     def _response(self, status: int, answer: Body) -> AWSResponse:
         data = json.dumps(answer).encode()
@@ -411,6 +462,15 @@ def split_version(arn: str) -> tuple[str, str | None]:
 def short(arn: str) -> str:
     """Return the part of an ARN that is its own."""
     return arn.removeprefix(f"{PREFIX}:stateMachine:")
+
+
+def _page[Item](found: list[Item], body: Body, most: int) -> tuple[list[Item], Body]:
+    """Return the page that is asked for, and what the answer says of the next one; 100 items where nothing is said."""
+    if body.get("maxResults", 100) > most:
+        raise RefusalError("ValidationException", f"maxResults: at most {most}")
+    first = int(body.get("nextToken", "0"))
+    page = found[first : first + body.get("maxResults", 100)]
+    return page, {"nextToken": str(first + len(page))} if first + len(page) < len(found) else {}
 
 
 def _settings(body: Body) -> Body:

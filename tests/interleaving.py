@@ -215,6 +215,10 @@ class Client(StepFunctions):
     def _call(self, operation: str, **arguments: Any) -> dict[str, Any]:
         return self.pace.call(operation, lambda: self._world.call(self._actor, operation, arguments))
 
+    def connect(self, service: Any) -> Any:
+        """Refuse: a client of another service would talk to AWS."""
+        raise NotImplementedError(service)
+
     @property
     def _tagging(self) -> Any:
         return self

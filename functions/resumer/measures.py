@@ -11,6 +11,7 @@ NAMESPACE = "sfn-resume"
 # Of machines that opted in. One dimension, the stack: more would make a metric for each machine.
 OUTCOMES = {
     Result.RESUMED: "Resumed",
+    Result.REDRIVEN: "Redriven",
     Result.PREPARED: "Prepared",
     Result.SKIPPED: "Skipped",
     Result.GAVE_UP: "GaveUp",

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import measures
 from aws_lambda_powertools import Logger
 from gotostate import message, notice, recovery
-from gotostate.bus import Bus, Topic
-from gotostate.errors import ArnError, ReportError, ThrottledError
+from gotostate.bus import Bus, Queue, Topic
+from gotostate.errors import ArnError, ReportError, SettingsError, ThrottledError
 from gotostate.memory import Memory
 from gotostate.outcome import Outcome, Result
-from gotostate.report import Report, execution_of
+from gotostate.report import Report, execution_of, redrive_due
 from gotostate.settings import Settings, settings_from
 from gotostate.stepfunctions import StepFunctions
 
@@ -93,6 +93,8 @@ def _recovered(event: object, context: "LambdaContext") -> dict[str, Any]:
         logger.append_keys(outcome="error", reason=f"{type(error).__name__}: {error}")
         logger.exception("is tried again, then the event goes to the dead-letter queue")
         raise
+    if outcome.outcome is Result.WAITING:
+        _let_wait(outcome, memory)
     _announce(outcome, memory)
     measures.count(outcome)
     answer = described(outcome)
@@ -105,6 +107,14 @@ def _recovered(event: object, context: "LambdaContext") -> dict[str, Any]:
     return answer
 
 
+def _let_wait(outcome: Outcome, memory: Memory) -> None:
+    """Put a redrive back on the queue until it is due. Raises SettingsError."""
+    url = os.environ.get("QUEUE_URL")
+    if not url:
+        raise SettingsError("QUEUE_URL is not set: a redrive that waits needs the URL of the RecoveryQueue")
+    _queue(memory).send(url, redrive_due(outcome.execution, outcome.redrives or 0), outcome.delay_seconds or 0)
+
+
 def _announce(outcome: Outcome, memory: Memory) -> None:
     """Tell an outcome on the bus. What was done is done: where it cannot be told, the log says so."""
     if not notice.is_told(outcome):
@@ -115,7 +125,7 @@ def _announce(outcome: Outcome, memory: Memory) -> None:
     except Exception:
         logger.exception("the outcome could not be announced", extra={"notice": detail})
     topic_arn = os.environ.get("TOPIC_ARN")
-    if not topic_arn or not message.needs_person(outcome):
+    if not topic_arn or not message.is_for_people(outcome):
         return
     try:
         _topic(memory).publish(topic_arn, message.subject(outcome), message.message(outcome))
@@ -148,6 +158,8 @@ def _sentence(outcome: Outcome) -> str:
                 f"after {outcome.delay_seconds} s: {outcome.resumed}"
             )
             said += f" ({outcome.inside})" if outcome.inside else ""
+        case Result.REDRIVEN:
+            said = f"redriven, attempt {outcome.attempt} of {outcome.max_attempts}: {outcome.reason}"
         case Result.PREPARED:
             said = f"prepared for a person: {outcome.reason}"
         case _:
@@ -164,6 +176,11 @@ def _seconds_left(context: "LambdaContext") -> float:
 @cache
 def _topic(memory: Memory) -> Topic:
     return Topic(memory.aws)
+
+
+@cache
+def _queue(memory: Memory) -> Queue:
+    return Queue(memory.aws)
 
 
 @cache

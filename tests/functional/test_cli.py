@@ -485,6 +485,7 @@ def test_an_input_that_is_too_large_leaves_nothing_behind(
     account: Account, capsys: Capture, arguments: list[str]
 ) -> None:
     account.add_failure("orders", "order-17", failure_events("B", json.dumps("x" * 262_100)))
+    account.runs[FAILED].why_not_redrivable = "it failed 15 days ago"
     assert cli.main(arguments) == 1
     assert "redrive-execution" in capsys.readouterr().err
     assert account.changes == []

@@ -23,6 +23,7 @@ def test_golden(path: Path) -> None:
         account.add_machine(run["machine"], run["definition"], {})
         arn = account.add_failure(run["machine"], run["name"], run["events"], run["input"], run["status"])
         account.runs[arn].redrives = run["redriveCount"]
+        account.runs[arn].why_not_redrivable = run.get("whyNotRedrivable")
         account.now += 100
     for name, machine in case["machines"].items():
         account.add_machine(name, machine["definition"], machine["tags"])

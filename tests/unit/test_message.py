@@ -78,4 +78,4 @@ def test_what_comes_from_a_machine_is_no_markup() -> None:
 @pytest.mark.parametrize("result", list(Result))
 def test_people_are_told_of_what_needs_them(result: Result) -> None:
     needed = result in (Result.PREPARED, Result.GAVE_UP)
-    assert message.needs_person(replace(GIVEN_UP, outcome=result)) is needed
+    assert message.is_for_people(replace(GIVEN_UP, outcome=result)) is needed

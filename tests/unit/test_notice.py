@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from gotostate import notice
 from gotostate.outcome import Outcome, Result
+from gotostate.resumption import Asked
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
@@ -17,7 +18,7 @@ SCHEMA = json.loads((DOCS / "events.schema.json").read_text())
 EXECUTION = "arn:aws:states:eu-west-1:123456789012:execution:orders:order-17"
 RESUMED = "arn:aws:states:eu-west-1:123456789012:execution:orders-with-GoToState:order-17-resume-1-ab"
 TOLD = Outcome(Result.RESUMED, "resume", "the state it ended in", EXECUTION, resumed=RESUMED)
-told = st.sampled_from([result for result in Result if result is not Result.ALREADY_RESUMED])
+told = st.sampled_from([result for result in Result if result not in (Result.ALREADY_RESUMED, Result.WAITING)])
 texts = st.none() | st.text()
 counts = st.none() | st.integers(1, 10**6)
 
@@ -53,6 +54,7 @@ def test_the_schema_is_one() -> None:
         input_bytes=counts,
         calls=st.lists(st.text()).map(tuple),
         seconds=st.none() | st.integers(),
+        asked=st.none() | st.builds(Asked.of, st.text().map("ada".__add__), texts),
     )
 )
 def test_every_event_validates(outcome: Outcome) -> None:
@@ -115,6 +117,8 @@ def test_console_links(arn: str, link: str) -> None:
         (Result.PREPARED, "prepare", True),
         (Result.GAVE_UP, "max-attempts", True),
         (Result.RECOVERED, "recovered", True),
+        (Result.REDRIVEN, "redrive", True),
+        (Result.WAITING, "redrive", False),
         (Result.SKIPPED, "left-to-parent", True),
         (Result.SKIPPED, "bad-tag", True),
         (Result.SKIPPED, "not-opted-in", False),

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from gotostate import nesting, policy
 from gotostate.definition import Definition, Machine
-from gotostate.failure import EarlierResume, Failure
+from gotostate.failure import EarlierResume, Failure, Redrive
 from gotostate.history import FailurePoint, Why
 from gotostate.nesting import Parent, Pattern
 from gotostate.policy import Action, Decision
@@ -154,8 +154,8 @@ def test_what_was_resumed_before_a_redrive_is_prepared(earlier: EarlierResume, a
 def test_an_execution_input_that_cannot_be_given_again_is_for_people(
     definition: str, chain: Chain, exact: bool
 ) -> None:
-    decision = decided(failure(definition=definition, chain=chain))
-    assert decision.action is (Action.RESUME if exact else Action.PREPARE)
+    case = failure(definition=definition, chain=chain, redrive=Redrive("it failed 15 days ago"))
+    assert decided(case).action is (Action.RESUME if exact else Action.PREPARE)
 
 
 def test_an_original_that_was_redriven_meanwhile_is_for_people() -> None:

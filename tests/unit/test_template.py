@@ -82,6 +82,8 @@ ALLOWED = {
         "sqs:DeleteMessage",
         "sqs:GetQueueAttributes",
         "sqs:ReceiveMessage",
+        "sqs:SendMessage",
+        "states:RedriveExecution",
         "states:CreateStateMachine",
         "states:DeleteStateMachineVersion",
         "states:DescribeExecution",

@@ -1,4 +1,4 @@
-"""The calls to EventBridge and SNS: the only file that talks to them."""
+"""The calls to EventBridge, SNS and SQS that the functions make: the only file that talks to them."""
 
 from functools import cached_property
 from typing import Any
@@ -49,4 +49,25 @@ class Topic:
         self._aws.pace.call(
             "publish",
             lambda: self.client.publish(TopicArn=arn, Subject=subject, Message=message, MessageStructure="json"),
+        )
+
+
+class Queue:
+    """The RecoveryQueue; made once, connects when first used."""
+
+    def __init__(self, aws: StepFunctions) -> None:
+        self._aws = aws
+
+    @cached_property
+    def client(self) -> Any:
+        """The boto3 client."""
+        return self._aws.connect("sqs")
+
+    def send(self, url: str, event: dict[str, Any], delay_seconds: int = 0) -> None:
+        """Send one event, to be received after a delay of 900 seconds at most."""
+        self._aws.pace.call(
+            "send_message",
+            lambda: self.client.send_message(
+                QueueUrl=url, MessageBody=jsontext.write(event), DelaySeconds=delay_seconds
+            ),
         )

@@ -29,6 +29,10 @@ class RefusedError(GotoStateError):
     """AWS refuses a state machine definition."""
 
 
+class NotRedrivableError(GotoStateError):
+    """AWS does not redrive an execution."""
+
+
 class NotFailedError(GotoStateError):
     """The execution succeeded or still runs, so that there is nothing to resume."""
 

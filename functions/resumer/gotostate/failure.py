@@ -21,6 +21,13 @@ class EarlierResume:
 
 
 @dataclass(frozen=True)
+class Redrive:
+    """What AWS says about a native redrive; why_not: its reason, or None where it is possible."""
+
+    why_not: str | None
+
+
+@dataclass(frozen=True)
 class Failure:
     """A failed execution: where it failed, and what it ran.
 
@@ -29,6 +36,7 @@ class Failure:
     tags: of the machine that it ran on.
     original: status of the original execution, if somebody redrove it after this resume of it had begun.
     failed_in_added: whether it failed in a state that was added to the machine, as far as can be told.
+    redrives: how often it had been redriven when it failed. redrive: None where AWS was not asked.
     """
 
     arn: ExecutionArn
@@ -42,6 +50,8 @@ class Failure:
     earlier: tuple[EarlierResume, ...] = ()
     original: str | None = None
     failed_in_added: bool = False
+    redrives: int = 0
+    redrive: Redrive | None = None
 
     @property
     def is_resumed(self) -> bool:
@@ -59,6 +69,11 @@ class Failure:
     def machine_name(self) -> str:
         """Name of the GoToState machine."""
         return self.machine_arn.rpartition(":")[2]
+
+    @property
+    def tries(self) -> int:
+        """How often work was taken up before this failure: resumes in its chain, and redrives of this execution."""
+        return self.chain.attempt + self.redrives
 
     @property
     def attempt(self) -> int:

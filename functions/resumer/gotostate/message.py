@@ -19,24 +19,33 @@ MOST_CALLS = 5
 _MARKUP = re.compile(r"([\\\\`*_{}\[\]()<>#+!|~&@:])")
 
 
-def needs_person(outcome: Outcome) -> bool:
-    """Tell whether somebody has to do something about an outcome."""
-    return outcome.outcome in (Result.PREPARED, Result.GAVE_UP)
+def is_for_people(outcome: Outcome) -> bool:
+    """Tell whether people are told: what they have to do something about, and how what they asked for has ended."""
+    return outcome.outcome in (Result.PREPARED, Result.GAVE_UP) or (
+        outcome.outcome is Result.RECOVERED and outcome.asked is not None
+    )
 
 
 def subject(outcome: Outcome) -> str:
     """Write the subject of a mail."""
-    text = f"{_title(outcome)}: {outcome.error or outcome.rule}"
+    why = "" if outcome.outcome is Result.RECOVERED else f": {outcome.error or outcome.rule}"
+    text = f"{_title(outcome)}{why}"
     return _line(text).encode("ascii", "replace").decode()[:LONGEST_SUBJECT].strip()
 
 
 def mail(outcome: Outcome) -> str:
     """Write the five lines of a mail: what failed, what was done, what runs again, what to type, where to look."""
     machine, name = _names(outcome)
-    lines = [
-        f"{machine}: {name} failed in {outcome.state or 'no state'}: {_why(outcome)}",
-        f"{outcome.outcome.value}: {outcome.reason}",
+    failed, again = (
+        f"failed in {outcome.state or 'no state'}: {_why(outcome)}",
         f"runs again from there: {_calls(outcome)}",
+    )
+    if outcome.outcome is Result.RECOVERED:
+        failed, again = "failed, and has succeeded since", f"{_asked(outcome)}"
+    lines = [
+        f"{machine}: {name} {failed}",
+        f"{outcome.outcome.value}: {outcome.reason}",
+        again,
         f"type: {outcome.next or 'nothing'}",
         f"look: {console_link(outcome.execution)}",
     ]
@@ -50,6 +59,9 @@ def chat(outcome: Outcome) -> dict[str, Any]:
     """
     original = outcome.original or outcome.execution
     title = _title(outcome)
+    described = [_plain(_why(outcome)), _plain(outcome.reason), f"Runs again from there: {_plain(_calls(outcome))}"]
+    if outcome.outcome is Result.RECOVERED:
+        described = [_plain(outcome.reason), _plain(_asked(outcome))]
     return {
         "version": "1.0",
         "source": "custom",
@@ -57,9 +69,7 @@ def chat(outcome: Outcome) -> dict[str, Any]:
         "content": {
             "textType": "client-markdown",
             "title": _plain(title)[:250],
-            "description": "\n".join(
-                (_plain(_why(outcome)), _plain(outcome.reason), f"Runs again from there: {_plain(_calls(outcome))}")
-            ),
+            "description": "\n".join(described),
             "nextSteps": [
                 f"`{_line(step).replace('`', chr(39))}`" for step in (outcome.next or "").split("; ") if step
             ],
@@ -82,7 +92,14 @@ def message(outcome: Outcome) -> str:
 
 def _title(outcome: Outcome) -> str:
     machine, name = _names(outcome)
-    return f"{outcome.outcome.value}: {machine} {name} failed in {outcome.state or 'no state'}"
+    failed = "" if outcome.outcome is Result.RECOVERED else f" failed in {outcome.state or 'no state'}"
+    return f"{outcome.outcome.value}: {machine} {name}{failed}"
+
+
+def _asked(outcome: Outcome) -> str:
+    asked = outcome.asked
+    why = f": {asked.reason}" if asked and asked.reason else ""
+    return f"asked for by {asked.by if asked else 'nobody'}{why}"
 
 
 def _names(outcome: Outcome) -> tuple[str, str]:

@@ -24,7 +24,7 @@ _SILENT = ("not-opted-in", "off", "bad-event", "map-run-child", "not-a-resume")
 
 def is_told(outcome: Outcome) -> bool:
     """Tell whether an outcome is announced."""
-    return outcome.outcome is not Result.ALREADY_RESUMED and outcome.rule not in _SILENT
+    return outcome.outcome not in (Result.ALREADY_RESUMED, Result.WAITING) and outcome.rule not in _SILENT
 
 
 def detail_of(outcome: Outcome) -> dict[str, Any]:
@@ -53,6 +53,8 @@ def detail_of(outcome: Outcome) -> dict[str, Any]:
         "resumed": outcome.resumed,
         "calls": list(outcome.calls[:MOST_CALLS]),
         "secondsToRecovery": outcome.seconds,
+        "by": outcome.asked.by if outcome.asked else None,
+        "byReason": outcome.asked.reason if outcome.asked else None,
         "next": outcome.next,
         "links": {
             "execution": console_link(outcome.execution),

@@ -3,11 +3,15 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from gotostate.resumption import Asked
+
 
 class Result(StrEnum):
-    """How one failure was dealt with."""
+    """How one failure was dealt with; WAITING: its redrive is to wait in the queue, and its outcome comes then."""
 
     RESUMED = "resumed"
+    REDRIVEN = "redriven"
+    WAITING = "waiting"
     PREPARED = "prepared"
     SKIPPED = "skipped"
     ALREADY_RESUMED = "already resumed"
@@ -27,7 +31,7 @@ class Outcome:
     original: ARN of the first failed execution of the chain; source: of the state machine that people wrote.
     status, error, cause: how the execution ended. failed_at: when, in seconds since the epoch.
     input_bytes: size of the state's input. calls: what the tasks from the state on call. seconds: from the original
-    failure to the recovery.
+    failure to the recovery. asked: who asked for it in person. redrives: of one that waits, how often it was redriven.
     """
 
     outcome: Result
@@ -51,3 +55,5 @@ class Outcome:
     input_bytes: int | None = None
     calls: tuple[str, ...] = ()
     seconds: int | None = None
+    asked: Asked | None = None
+    redrives: int | None = None

@@ -16,6 +16,7 @@ from gotostate.history import PROCESSING_ERRORS, FailurePoint, Why
 from gotostate.policy import LAST_EVENT, Action, Decision
 from gotostate.progress import Container, open_lanes, read_progress
 from gotostate.record import Earlier, Record, record_of, require_list
+from gotostate.resumption import Asked
 from gotostate.settings import Settings
 
 REDRIVEN = "the execution was redriven, and its history does not say what the redrive entered again"
@@ -30,6 +31,9 @@ class Plan:
 
     state: the state to enter; None where nothing can be entered. input, variables: its JSON texts.
     record: what need not run again inside it, where it is a Parallel or Map. whole: why all of it runs again.
+    delay_seconds: until the state is entered, or the execution redriven.
+    no_room: why its input would be too large for a resumed execution; None where it is not.
+    asked: who asked for it in person.
     """
 
     failure: Failure
@@ -40,6 +44,8 @@ class Plan:
     delay_seconds: int = 0
     record: Record | None = None
     whole: str | None = None
+    no_room: str | None = None
+    asked: Asked | None = None
 
     @property
     def opened(self) -> str | None:
@@ -93,20 +99,39 @@ class Plan:
             delay_seconds=self.delay_seconds,
             original_input=failure.chain.original_input if failure.source.reads_execution_input else None,
             inside=self.record.elements if self.record else None,
+            asked=self.asked or failure.chain.asked,
         )
 
 
-def planned(failure: Failure, allowed: Decision, settings: Settings, *, whole: str | None = None) -> Plan:
-    """Make the plan that automation has for a failure.
+def planned(
+    failure: Failure, allowed: Decision, settings: Settings, *, whole: str | None = None, asked: Asked | None = None
+) -> Plan:
+    """Make the plan for a failure: automation's, or the one of a person who asked for it.
 
     allowed: what policy.opt_in decided. whole: why a Parallel or Map runs again as a whole, where that is known.
     """
     point = failure.point
-    plan = Plan(failure, allowed, point.resume_from, point.input, point.variables)
+    plan = Plan(failure, allowed, point.resume_from, point.input, point.variables, asked=asked)
     plan = plan.as_whole(whole) if whole else with_inside(plan, settings)
-    decision = policy.automatic(failure, allowed, settings, plan.again)
-    delay = policy.delay_seconds(failure, settings) if decision.action is Action.RESUME else 0
-    return replace(plan, decision=decision, delay_seconds=delay)
+    plan = with_room(replace(plan, delay_seconds=policy.delay_seconds(failure, settings)))
+    if asked:
+        decision = policy.requested(failure, allowed, settings, asked, plan.no_room)
+    else:
+        decision = policy.automatic(failure, allowed, settings, plan.again, plan.no_room)
+    delays = {Action.RESUME: plan.delay_seconds, Action.REDRIVE: policy.redrive_delay_seconds(failure, settings)}
+    return replace(plan, decision=decision, delay_seconds=delays.get(decision.action, 0))
+
+
+def with_room(plan: Plan) -> Plan:
+    """Add to a plan whether its input fits into a resumed execution."""
+    if plan.state is None or plan.state not in plan.failure.source.states:
+        return plan
+    try:
+        plan.resume_input()
+    except InputError as error:
+        # What it advises besides is the other means.
+        return replace(plan, no_room=str(error).partition("; ")[0])
+    return plan
 
 
 def with_inside(plan: Plan, settings: Settings, *, ran: Definition | None = None) -> Plan:

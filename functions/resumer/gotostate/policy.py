@@ -7,23 +7,25 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from gotostate.containers import is_container, is_distributed
-from gotostate.definition import Definition, with_inner
+from gotostate import means
+from gotostate.containers import is_container
 from gotostate.failure import Failure
 from gotostate.history import Why
 from gotostate.nesting import Pattern
-from gotostate.resumption import OPT_IN_TAG, ExecutionArn, mark_number
-from gotostate.settings import Mode, Settings, matches
+from gotostate.resumption import OPT_IN_TAG, Asked, ExecutionArn, mark_number
+from gotostate.settings import Mode, Settings, Strategy, matches
 
 AUTOMATIC = ("FAILED", "TIMED_OUT")
 # The last event that an execution may have (https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html).
 LAST_EVENT = 25_000
+LONGEST_QUEUE_DELAY = 900
 
 
 class Action(StrEnum):
     """What is done about one failure."""
 
     RESUME = "resume"
+    REDRIVE = "redrive"
     PREPARE = "prepare"
     SKIP = "skip"
     GIVE_UP = "give up"
@@ -77,42 +79,96 @@ def opt_in(tags: Mapping[str, str], settings: Settings) -> Decision:
     return Decision(Action(mode.value), mode.value, f"{source} {mode.value}")
 
 
-def automatic(failure: Failure, allowed: Decision, settings: Settings, again: Collection[str] = ()) -> Decision:
+def automatic(
+    failure: Failure,
+    allowed: Decision,
+    settings: Settings,
+    again: Collection[str] = (),
+    no_room: str | None = None,
+) -> Decision:
     """Decide what automation does about a failure: the first rule that speaks.
 
-    allowed: what opt_in decided. again: tasks that had begun and are entered again.
+    allowed: what opt_in decided. again: tasks that had begun and are entered again. no_room: why the input of a
+    resumed execution would be too large, if it would. A REDRIVE holds once AWS was asked (failure.redrive).
     """
     if allowed.action is Action.SKIP:
         return allowed
-    return next(_rules(failure, allowed, settings, again))
+    return next(_rules(failure, allowed, settings, again, no_room))
 
 
-def _rules(failure: Failure, allowed: Decision, settings: Settings, again: Collection[str]) -> Iterator[Decision]:
+def _rules(
+    failure: Failure, allowed: Decision, settings: Settings, again: Collection[str], no_room: str | None
+) -> Iterator[Decision]:
     if failure.point.ending.status not in AUTOMATIC:
         yield Decision(Action.SKIP, "aborted", "it was aborted, so somebody stopped it; only a person resumes it")
     for rule in (_by_parent, _nothing_left):
         if decision := rule(failure):
             yield decision
-    if failure.attempt > settings.max_attempts:
+    if failure.tries >= settings.max_attempts:
         limit = f"{settings.source_of('max_attempts', 'MaxAttempts')} is {settings.max_attempts}"
-        reason = f"it was resumed {failure.attempt - 1} times already, {limit}; fix the cause, then resume it by hand"
+        reason = f"it was {_tried(failure)} already, {limit}; fix the cause, then resume it by hand"
         yield Decision(Action.GIVE_UP, "max-attempts", reason)
     yield from hindrances(failure, settings, again)
+    by_means = _by_means(failure, settings, no_room)
+    if by_means and by_means.action is not Action.REDRIVE:
+        yield by_means
     if allowed.action is Action.PREPARE:
-        reason = f"not started, as {allowed.reason}; would enter {failure.point.resume_from!r}: {failure.point.why}"
-        yield Decision(Action.PREPARE, allowed.rule, reason)
-    yield Decision(Action.RESUME, "resume", failure.point.why)
+        would = "be redriven" if by_means else f"enter {failure.point.resume_from!r}"
+        why = by_means.reason if by_means else failure.point.why
+        yield Decision(Action.PREPARE, allowed.rule, f"not started, as {allowed.reason}; would {would}: {why}")
+    yield by_means or Decision(Action.RESUME, "resume", failure.point.why)
+
+
+def by_hand(failure: Failure, settings: Settings, no_room: str | None = None) -> Decision:
+    """Decide by which means a person's resume is done; what speaks against it are remarks.
+
+    Where the native redrive is wanted and impossible, it is GoToState: the person may know that it is allowed.
+    """
+    by_means = _by_means(failure, settings, no_room)
+    if by_means and by_means.action is Action.REDRIVE:
+        return by_means
+    return Decision(Action.RESUME, "by-hand", "resumed by hand")
+
+
+def requested(
+    failure: Failure, allowed: Decision, settings: Settings, asked: Asked, no_room: str | None = None
+) -> Decision:
+    """Decide about what a person asked for through the queue: as by hand, but of machines that opted in alone.
+
+    What holds automation back does not hold; what would do work twice, and what cannot be started, does.
+    """
+    if allowed.action is Action.SKIP:
+        return allowed
+    parent = _by_parent(failure)
+    for decision in (parent if parent and parent.needs_force else None, _nothing_left(failure)):
+        if decision:
+            return decision
+    by_means = _by_means(failure, settings, no_room)
+    if by_means and (by_means.action is Action.REDRIVE or no_room):
+        return by_means
+    why = f": {asked.reason}" if asked.reason else ""
+    return Decision(Action.RESUME, "requested", f"asked for by {asked.by}{why}")
+
+
+def wants_redrive(failure: Failure, settings: Settings, no_room: str | None = None) -> bool:
+    """Tell whether the native redrive is the means for a failure, where AWS can do it."""
+    by_means = _by_means(failure, settings, no_room)
+    return by_means is not None and by_means.action is Action.REDRIVE
 
 
 def remarks(failure: Failure, settings: Settings, again: Collection[str] = ()) -> list[Decision]:
     """Return all that a person should know before resuming a failure by hand."""
-    parent = _by_parent(failure)
-    return [*([parent] if parent else []), *hindrances(failure, settings, again)]
+    parent, by_means = _by_parent(failure), _by_means(failure, settings, None)
+    return [
+        *([parent] if parent else []),
+        *hindrances(failure, settings, again),
+        *([by_means] if by_means and by_means.action is Action.PREPARE else []),
+    ]
 
 
 def hindrances(failure: Failure, settings: Settings, again: Collection[str] = ()) -> Iterator[Decision]:
-    """Yield what speaks against resuming a failure without a person."""
-    rules: tuple[Callable[[Failure], Decision | None], ...] = (_original_went_on, _by_input, _by_point, _by_role)
+    """Yield what speaks against taking up a failure without a person, by whatever means."""
+    rules: tuple[Callable[[Failure], Decision | None], ...] = (_original_went_on, _by_point)
     if ran_on := _earlier_ran_on(failure, settings):
         yield ran_on
     for rule in rules:
@@ -128,13 +184,45 @@ def delay_seconds(failure: Failure, settings: Settings) -> int:
     It grows with each attempt; the jitter, a half either way, follows from the failure, so that a second
     delivery of the same failure gives the same input.
     """
-    grown = settings.backoff_seconds * settings.backoff_rate ** (failure.attempt - 1)
+    grown = settings.backoff_seconds * settings.backoff_rate**failure.tries
     jitter = 0.5 + mark_number(failure.resumed_name) % 1_000 / 1_000
     longest: float = settings.max_backoff_seconds
     # The wait counts towards the machine's own time-out, which must leave time for the work.
     if timeout := failure.source.timeout_seconds:
         longest = min(longest, timeout / 2)
     return int(min(grown * jitter, longest))
+
+
+def redrive_delay_seconds(failure: Failure, settings: Settings) -> int:
+    """Return how long a redrive waits in the queue, which holds a message back for a quarter of an hour at most.
+
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
+    """
+    return min(delay_seconds(failure, settings), LONGEST_QUEUE_DELAY)
+
+
+def _tried(failure: Failure) -> str:
+    resumed = [f"resumed {failure.chain.attempt} times"] if failure.chain.attempt or not failure.redrives else []
+    redriven = [f"redriven {failure.redrives} times"] if failure.redrives else []
+    return " and ".join(resumed + redriven)
+
+
+def _by_means(failure: Failure, settings: Settings, no_room: str | None) -> Decision | None:
+    """Decide for the native redrive, or for a person where neither means is right; None: GoToState."""
+    obstacle = means.obstacle(failure, no_room)
+    if settings.strategy is Strategy.GOTOSTATE:
+        # Who sets it says that the roles allow it.
+        lasting = obstacle if obstacle and obstacle.rule != means.ROLE else None
+        return Decision(Action.PREPARE, lasting.rule, f"{lasting.reason}; {lasting.remedy}") if lasting else None
+    if settings.strategy is Strategy.REDRIVE:
+        wanted = f"{settings.source_of('strategy', 'Strategy')} is redrive"
+        obstacle = means.Obstacle("not-redrivable", wanted, "resume it by hand")
+    if obstacle is None:
+        return None
+    if failure.redrive and failure.redrive.why_not:
+        cannot = f"it is not redriven: {failure.redrive.why_not}"
+        return Decision(Action.PREPARE, obstacle.rule, f"{obstacle.reason}; {cannot}; {obstacle.remedy}")
+    return Decision(Action.REDRIVE, "redrive", obstacle.reason)
 
 
 def _by_parent(failure: Failure) -> Decision | None:
@@ -201,23 +289,6 @@ def _original_went_on(failure: Failure) -> Decision | None:
     )
 
 
-def _by_input(failure: Failure) -> Decision | None:
-    if not failure.source.reads_execution_input:
-        return None
-    original = failure.chain.original_input
-    if original is None:
-        problem = "is not a JSON object"
-    elif failure.chain.attempt == 0 and "resuming" in original:
-        problem = "has a field 'resuming' of its own"
-    else:
-        return None
-    return Decision(
-        Action.PREPARE,
-        "execution-input",
-        f"its states read the execution's input, which {problem}, so it cannot be reproduced in a resumed execution",
-    )
-
-
 def _by_point(failure: Failure) -> Decision | None:
     why = failure.point.why
     if why in (Why.CAUGHT, Why.WORKED, Why.FAIL_INSIDE):
@@ -263,28 +334,3 @@ def _by_error(failure: Failure, settings: Settings) -> Decision | None:
         "error",
         f"{error} as a rule comes again with the same input ({source} names {pattern}): fix the cause, then resume it",
     )
-
-
-def _by_role(failure: Failure) -> Decision | None:
-    """Find states whose role commonly names the source machine's ARN, and so fails in the GoToState machine."""
-    target = failure.point.resume_from
-    if target is None or failure.is_resumed:
-        return None
-    for name in (target, *failure.source.reachable(target, by_catch=True)):
-        if found := _names_its_machine(failure.source, name):
-            return Decision(
-                Action.PREPARE,
-                "role",
-                f"{found}, whose role commonly names the source state machine; "
-                f"allow {failure.machine_name} as docs/security.md shows, then resume it by hand",
-            )
-    return None
-
-
-def _names_its_machine(definition: Definition, name: str) -> str | None:
-    for inner, state in with_inner(name, definition.states[name]):
-        if is_distributed(state):
-            return f"{inner!r} is a Distributed Map"
-        if str(state.get("Resource", "")).endswith(":states:::http:invoke"):
-            return f"{inner!r} is an HTTP Task"
-    return None

@@ -14,7 +14,7 @@ from gotostate.errors import (
     TransientError,
 )
 from gotostate.events import ENDED_BADLY
-from gotostate.failure import EarlierResume, Failure
+from gotostate.failure import EarlierResume, Failure, Redrive
 from gotostate.history import FailurePoint
 from gotostate.memory import Memory
 from gotostate.nesting import Parent, Pattern
@@ -66,7 +66,25 @@ def _read_alone(memory: Memory, report: Report) -> Failure:
         source_arn = resumption.source_of(tags, arn.machine_arn) or ExecutionArn.parse(chain.original).machine_arn
     source = memory.source_of(ran.definition)
     in_added = failed_in_added(point, ran.definition)
-    return Failure(arn, ran, source, source_arn, tags, chain, point, failed_in_added=in_added)
+    return Failure(arn, ran, source, source_arn, tags, chain, point, failed_in_added=in_added, redrives=report.redrives)
+
+
+def redrive_of(memory: Memory, failure: Failure) -> Redrive:
+    """Ask AWS whether an execution can be redriven.
+
+    Raises NotFoundError, NotFailedError when it runs again, TransientError when AWS does not show its failure yet.
+    """
+    execution = memory.aws.execution(failure.arn.text)
+    if execution.status == "RUNNING" and execution.redrive_count <= failure.redrives:
+        raise TransientError(f"DescribeExecution does not show the failure of {failure.arn.text} yet; try again")
+    if execution.status not in ENDED_BADLY:
+        raise NotFailedError(f"the execution is {execution.status} by now")
+    if execution.redrive == "REDRIVABLE":
+        return Redrive(None)
+    if execution.redrive is None:
+        trial = f"aws stepfunctions redrive-execution --execution-arn {failure.arn.text}"
+        return Redrive(f"DescribeExecution does not say whether it is REDRIVABLE; to try it: {trial}")
+    return Redrive(execution.why_not_redrivable or f"it is {execution.redrive}")
 
 
 def newest_of_chain(memory: Memory, failure: Failure) -> Execution | None:

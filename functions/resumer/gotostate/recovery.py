@@ -2,22 +2,24 @@
 
 from dataclasses import replace
 
-from gotostate import jsontext, machines, policy, resumption
+from gotostate import jsontext, machines, planning, policy, resumption
 from gotostate.errors import (
     GotoStateError,
     NotFailedError,
     NotFoundError,
+    NotRedrivableError,
     RefusedError,
     TransientError,
 )
-from gotostate.failure import Failure
+from gotostate.events import seconds as seconds_of
+from gotostate.failure import Failure, Redrive
 from gotostate.memory import Memory
 from gotostate.outcome import Outcome, Result
-from gotostate.planning import Plan, planned
+from gotostate.planning import Plan
 from gotostate.policy import Action, Decision
-from gotostate.reading import governing_tags, read
+from gotostate.reading import governing_tags, newest_of_chain, read, redrive_of
 from gotostate.report import SUCCEEDED, Report
-from gotostate.resumption import ExecutionArn
+from gotostate.resumption import Asked, ExecutionArn
 from gotostate.settings import Settings, for_machine
 
 _NOT_BOUND = (
@@ -46,42 +48,85 @@ def recover(memory: Memory, report: Report, settings: Settings) -> Outcome:
     return _recovered(memory, report) if report.status == SUCCEEDED else _failed(memory, report, allowed, settings)
 
 
+def planned(
+    memory: Memory,
+    failure: Failure,
+    allowed: Decision,
+    settings: Settings,
+    *,
+    whole: str | None = None,
+    asked: Asked | None = None,
+) -> Plan:
+    """Make the plan for a failure; where it is to be redriven, ask AWS whether it can be.
+
+    Raises NotFoundError, and NotFailedError when somebody has redriven it by now.
+    """
+    plan = planning.planned(failure, allowed, settings, whole=whole, asked=asked)
+    is_open = plan.decision.action not in (Action.SKIP, Action.GIVE_UP)
+    if is_open and failure.redrive is None and policy.wants_redrive(failure, settings, plan.no_room):
+        failure = replace(failure, redrive=redrive_of(memory, failure))
+        plan = planning.planned(failure, allowed, settings, whole=whole, asked=asked)
+    return plan
+
+
 def _failed(memory: Memory, report: Report, allowed: Decision, settings: Settings) -> Outcome:
     try:
         failure = read(memory, report, settings)
     except GotoStateError as error:
         return _unread(memory, report, error)
-    return _dealt_with(memory, failure, allowed, settings)
+    if report.is_due and failure.redrives != report.redrives:
+        decision = Decision(Action.SKIP, "not-failed", "it was redriven meanwhile, and failed again")
+        return _settled(report.execution, Result.SKIPPED, decision)
+    return _dealt_with(memory, failure, allowed, settings, report)
 
 
 def _dealt_with(
-    memory: Memory, failure: Failure, allowed: Decision, settings: Settings, whole: str | None = None
+    memory: Memory, failure: Failure, allowed: Decision, settings: Settings, report: Report, whole: str | None = None
 ) -> Outcome:
-    plan = planned(failure, allowed, settings, whole=whole)
+    try:
+        plan = planned(memory, failure, allowed, settings, whole=whole, asked=report.asked)
+    except (NotFoundError, NotFailedError) as error:
+        return _unread(memory, report, error)
+    if report.is_due or report.asked:
+        plan = replace(plan, delay_seconds=0)
     try:
         return carry_out(memory, plan, settings)
+    except NotRedrivableError as error:
+        try:
+            failure = replace(failure, redrive=Redrive(redrive_of(memory, failure).why_not or str(error)))
+        except (NotFoundError, NotFailedError) as gone:
+            return _unread(memory, report, gone)
+    except RefusedError as error:
+        if not plan.record:
+            return _refused(plan, error, settings)
+        whole = str(error)
     except GotoStateError as error:
-        if isinstance(error, RefusedError) and plan.record:
-            # What runs again is more now, so it is decided anew.
-            return _dealt_with(memory, failure, allowed, settings, whole=str(error))
-        return _told(plan, Result.GAVE_UP, Decision(Action.GIVE_UP, "refused", str(error)), settings)
+        return _refused(plan, error, settings)
+    # What runs again is more now, or the means is another one, so it is decided anew.
+    return _dealt_with(memory, failure, allowed, settings, report, whole)
+
+
+def _refused(plan: Plan, error: GotoStateError, settings: Settings) -> Outcome:
+    return _told(plan, Result.GAVE_UP, Decision(Action.GIVE_UP, "refused", str(error)), settings)
 
 
 def _recovered(memory: Memory, report: Report) -> Outcome:
-    """Tell that a resumed execution succeeded, and how long that took since the original one failed."""
+    """Tell that a resumed or redriven execution succeeded, and how long that took since the original one failed."""
     arn = ExecutionArn.parse(report.execution)
     given = report.input if report.input is not None else memory.aws.execution(report.execution).input
     chain = resumption.chain_of(report.execution, given, resumed=arn.machine_name.endswith(resumption.SUFFIX))
-    if not chain.attempt:
+    redrives = report.redrives or 0
+    attempt = chain.attempt + redrives
+    if not attempt:
         decision = Decision(Action.SKIP, "not-a-resume", "it succeeded, and it resumed no failure")
         return _settled(report.execution, Result.SKIPPED, decision)
     try:
-        failed_at = memory.aws.execution(chain.original).stopped
+        failed_at = memory.aws.execution(chain.original).stopped if chain.attempt else first_end(memory, arn, redrives)
     except NotFoundError:
         failed_at = None
     seconds = None if failed_at is None or report.stopped is None else round(report.stopped - failed_at)
     took = "" if seconds is None else f", {seconds} s after the original failure"
-    reason = f"attempt {chain.attempt} succeeded{took}"
+    reason = f"attempt {attempt} succeeded{took}"
     return Outcome(
         Result.RECOVERED,
         "recovered",
@@ -89,13 +134,24 @@ def _recovered(memory: Memory, report: Report) -> Outcome:
         report.execution,
         machine=arn.machine_arn,
         resumed=report.execution,
-        attempt=chain.attempt,
+        attempt=attempt,
         original=chain.original,
         source=ExecutionArn.parse(chain.original).machine_arn,
         status=SUCCEEDED,
         failed_at=failed_at,
         seconds=seconds,
+        asked=chain.asked,
     )
+
+
+def first_end(memory: Memory, arn: ExecutionArn, redrives: int) -> float | None:
+    """Tell when a redriven execution failed first, in seconds since the epoch; None where the history is behind."""
+    for event in memory.aws.events(arn.text):
+        if event["type"] == "ExecutionRedriven":
+            redrives -= 1
+        elif not redrives:
+            return seconds_of(event.get("timestamp"))
+    return None
 
 
 def _unread(memory: Memory, report: Report, error: GotoStateError) -> Outcome:
@@ -110,19 +166,32 @@ def _unread(memory: Memory, report: Report, error: GotoStateError) -> Outcome:
 
 def carry_out(memory: Memory, plan: Plan, settings: Settings) -> Outcome:
     """Do what a plan says and tell its outcome."""
+    decision = plan.decision
+    match decision.action:
+        case Action.SKIP:
+            return _told(plan, Result.SKIPPED, decision, settings)
+        case Action.GIVE_UP:
+            return _told(plan, Result.GAVE_UP, decision, settings)
+        case Action.PREPARE:
+            return _prepared(memory, plan, settings)
+        case Action.REDRIVE:
+            return _redriven(memory, plan, settings)
+        case Action.RESUME:
+            return _resumed(memory, plan, settings)
+
+
+def _prepared(memory: Memory, plan: Plan, settings: Settings) -> Outcome:
     decision, failure = plan.decision, plan.failure
-    if decision.action is Action.SKIP:
-        return _told(plan, Result.SKIPPED, decision, settings)
-    if decision.action is Action.GIVE_UP:
-        return _told(plan, Result.GAVE_UP, decision, settings)
-    if plan.state is None:
+    # An input that is too large must leave nothing half prepared.
+    if plan.state is None or plan.no_room:
         return _told(plan, Result.PREPARED, decision, settings)
-    if decision.action is Action.PREPARE:
-        # The input first: one that is too large must leave nothing half prepared.
-        plan.resume_input()
-        if not machines.prepare(memory, failure, plan.state):
-            decision = replace(decision, reason=f"{decision.reason}; {_NOT_BOUND}")
-        return replace(_told(plan, Result.PREPARED, decision, settings), machine=failure.machine_arn)
+    if not machines.prepare(memory, failure, plan.state):
+        decision = replace(decision, reason=f"{decision.reason}; {_NOT_BOUND}")
+    return replace(_told(plan, Result.PREPARED, decision, settings), machine=failure.machine_arn)
+
+
+def _resumed(memory: Memory, plan: Plan, settings: Settings) -> Outcome:
+    decision, failure = plan.decision, plan.failure
     started = start(memory, plan)
     outcome = _told(plan, Result.RESUMED if started else Result.ALREADY_RESUMED, decision, settings)
     outcome = replace(outcome, machine=failure.machine_arn, resumed=failure.resumed_arn, attempt=failure.attempt)
@@ -131,6 +200,31 @@ def carry_out(memory: Memory, plan: Plan, settings: Settings) -> Outcome:
     return replace(
         outcome, rule="already-resumed", reason=f"the same failure was resumed before, by {failure.resumed_arn}"
     )
+
+
+def _redriven(memory: Memory, plan: Plan, settings: Settings) -> Outcome:
+    failure = plan.failure
+    # A resume that runs does the rest of the work.
+    if newest := newest_of_chain(memory, failure):
+        reason = f"the same failure was resumed before; the newest execution of its chain is {newest.arn}"
+        decision = Decision(Action.SKIP, "already-resumed", reason)
+        return replace(_told(plan, Result.ALREADY_RESUMED, decision, settings), resumed=newest.arn)
+    attempt, delay = failure.tries + 1, plan.delay_seconds
+    if delay:
+        reason = f"{plan.decision.reason}; it waits {delay} s in the queue"
+        waiting = _told(plan, Result.WAITING, replace(plan.decision, reason=reason), settings)
+        return replace(waiting, attempt=attempt, delay_seconds=delay, redrives=failure.redrives)
+    redrive(memory, failure)
+    return replace(_told(plan, Result.REDRIVEN, plan.decision, settings), attempt=attempt)
+
+
+def redrive(memory: Memory, failure: Failure) -> None:
+    """Let a failed execution go on by AWS's native redrive; idempotent for the same failure.
+
+    Raises NotRedrivableError, NotFoundError.
+    """
+    token = resumption.redrive_token(failure.arn.text, failure.point.ending.id)
+    memory.aws.redrive(failure.arn.text, token)
 
 
 def not_bound(plan: Plan) -> TransientError:
@@ -175,6 +269,7 @@ def _told(plan: Plan, result: Result, decision: Decision, settings: Settings) ->
         failed_at=ending.stopped,
         input_bytes=None if plan.input is None else jsontext.size(plan.input),
         calls=tuple(map(str, plan.calls)),
+        asked=plan.asked or failure.chain.asked,
     )
 
 

@@ -7,9 +7,12 @@ from typing import Any
 from gotostate import jsontext
 from gotostate.errors import ReportError
 from gotostate.events import seconds
+from gotostate.resumption import Asked
 
 STATUS_CHANGE = ("aws.states", "Step Functions Execution Status Change")
 REQUEST = ("gotostate", "Recovery Requested")
+# What waited in the queue until it may be redriven; the Resumer itself sends it.
+REDRIVE_DUE = ("gotostate", "Redrive Due")
 STATUSES = ("FAILED", "TIMED_OUT")
 # Of a resumed execution: its failure is recovered.
 SUCCEEDED = "SUCCEEDED"
@@ -22,6 +25,7 @@ class Report:
     started, stopped: seconds since the epoch. version: ARN of the version that was started.
     on_plain_arn: whether the execution was started without a version or alias.
     is_event: whether AWS reported it; then a read that does not show it is behind. status: as AWS reported it.
+    is_due: whether its redrive has waited. asked: who asked for it in person; None where nobody did.
     """
 
     execution: str
@@ -33,6 +37,8 @@ class Report:
     on_plain_arn: bool = False
     is_event: bool = False
     status: str | None = None
+    is_due: bool = False
+    asked: Asked | None = None
 
     @classmethod
     def from_event(cls, event: object) -> "Report":
@@ -45,13 +51,15 @@ class Report:
             raise ReportError("the event is not a JSON object")
         detail = event.get("detail")
         kind = event.get("source"), event.get("detail-type")
-        if kind not in (STATUS_CHANGE, REQUEST):
+        if kind not in (STATUS_CHANGE, REQUEST, REDRIVE_DUE):
             raise ReportError(f"the event is not a {STATUS_CHANGE[1]!r} of {STATUS_CHANGE[0]!r}; check what sent it")
         arn = execution_of(event)
         if not isinstance(detail, Mapping) or not arn:
             raise ReportError("the event's detail has no executionArn")
         if kind == REQUEST:
-            return cls(arn)
+            return cls(arn, asked=_asked(detail))
+        if kind == REDRIVE_DUE:
+            return cls(arn, redrives=_count(detail.get("redriveCount")) or 0, is_due=True)
         if detail.get("status") not in (*STATUSES, SUCCEEDED):
             raise ReportError(
                 f"the execution's status is {detail.get('status')!r}; only {' and '.join(STATUSES)} are resumed"
@@ -67,7 +75,7 @@ class Report:
         return cls(
             arn,
             given if included else None,
-            redrives if isinstance(redrives, int) and not isinstance(redrives, bool) else None,
+            _count(redrives),
             _time(detail.get("startDate")),
             _time(detail.get("stopDate")),
             version if isinstance(version, str) and version else None,
@@ -75,6 +83,27 @@ class Report:
             is_event=True,
             status=str(detail["status"]),
         )
+
+
+def redrive_due(execution: str, redrives: int) -> dict[str, Any]:
+    """Write the event for a redrive that waits; redrives: how often the execution had been redriven when it failed."""
+    source, kind = REDRIVE_DUE
+    return {"source": source, "detail-type": kind, "detail": {"executionArn": execution, "redriveCount": redrives}}
+
+
+def request(execution: str, asked: Asked) -> dict[str, Any]:
+    """Write the event by which a person asks for a recovery through the queue."""
+    source, kind = REQUEST
+    detail = {"executionArn": execution, "by": asked.by, "reason": asked.reason}
+    return {"source": source, "detail-type": kind, "detail": detail}
+
+
+def _count(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _asked(detail: Mapping[str, Any]) -> Asked | None:
+    return Asked.of(detail.get("by"), detail.get("reason"))
 
 
 def _time(value: object) -> float | None:

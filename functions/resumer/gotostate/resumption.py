@@ -14,6 +14,7 @@ SOURCE_TAG = "gotostate:source"
 MAX_NAME = 80
 MAX_INPUT_BYTES = 262_144
 MAX_TAG_VALUE = 256
+LONGEST_REASON = 256
 
 _NOT_IN_TAGS = re.compile(r"[^\w .:/+\-@]")
 _ESCAPED = re.compile(r"=([0-9a-f]+)=")
@@ -81,6 +82,11 @@ def execution_name(original_name: str, failed_arn: str, ending_id: int, attempt:
     return original_name[: MAX_NAME - len(ending)] + ending
 
 
+def redrive_token(failed_arn: str, ending_id: int) -> str:
+    """Name the redrive of a failure, so that RedriveExecution does the same one once (64 characters at most)."""
+    return _digest(f"redrive {failed_arn} {ending_id}")[:64]
+
+
 def resumed_mark(failed_arn: str, attempt: int) -> str:
     """Return what the names of all resumes of one execution have in common, before the last 8 characters."""
     return f"-resume-{attempt}-{_digest(failed_arn)[:8]}"
@@ -114,6 +120,22 @@ def is_built_from(tags: Mapping[str, str], machine_arn: str, source_arn: str) ->
 
 
 @dataclass(frozen=True)
+class Asked:
+    """Who asked for a recovery in person, and why; both are cut to a length that leaves room for the state's input."""
+
+    by: str
+    reason: str | None = None
+
+    @classmethod
+    def of(cls, by: object, reason: object) -> "Asked | None":
+        """Read what a request or a resumed execution's input says; None where nobody is named."""
+        if not isinstance(by, str) or not by.strip():
+            return None
+        said = reason.strip()[:LONGEST_REASON] if isinstance(reason, str) else ""
+        return cls(by.strip()[:LONGEST_REASON], said or None)
+
+
+@dataclass(frozen=True)
 class Chain:
     """Where an execution stands in a chain: a failed execution and its resumes, each of which resumes the one before.
 
@@ -121,12 +143,14 @@ class Chain:
     attempt: number of the resume that this execution is; 0 for the original itself.
     original_input: the original execution's input, its members' texts by name; None if it was no object.
     record: JSON text of what the execution was told of the inside of a Parallel or Map (record.py), if it was.
+    asked: who asked for a resume of this chain in person, the last one; None where automation did all.
     """
 
     original: str
     attempt: int
     original_input: Mapping[str, str] | None
     record: str | None = None
+    asked: Asked | None = None
 
 
 def chain_of(execution_arn: str, execution_input: str, *, resumed: bool) -> Chain:
@@ -145,12 +169,13 @@ def chain_of(execution_arn: str, execution_input: str, *, resumed: bool) -> Chai
         return Chain(execution_arn, 0, beside)
     original, attempt = resuming.get("execution"), resuming.get("attempt")
     record = jsontext.members(parts["resuming"]).get("inside")
+    asked = Asked.of(resuming.get("by"), resuming.get("reason"))
     if not isinstance(attempt, int) or isinstance(attempt, bool) or attempt < 1:
-        return Chain(execution_arn, 0, beside, record)
+        return Chain(execution_arn, 0, beside, record, asked)
     # A person may have written anything there.
     if not isinstance(original, str) or not _is_execution(original):
-        return Chain(execution_arn, 0, beside, record)
-    return Chain(original, attempt, beside, record)
+        return Chain(execution_arn, 0, beside, record, asked)
+    return Chain(original, attempt, beside, record, asked)
 
 
 def _is_execution(arn: str) -> bool:
@@ -172,12 +197,13 @@ def resume_input(
     delay_seconds: int,
     original_input: Mapping[str, str] | None = None,
     inside: Sequence[str] | None = None,
+    asked: Asked | None = None,
 ) -> str:
     """Write the input of a resumed execution; state_input, variables and original_input are JSON texts.
 
     execution: the first failed execution of the chain; failed: the one that is resumed.
     original_input: put beside 'resuming', for definitions that read the execution's input.
-    inside: the JSON texts of a container's record.
+    inside: the JSON texts of a container's record. asked: who asked for it in person.
 
     Raises InputError when it would be larger than Step Functions takes.
     """
@@ -189,6 +215,8 @@ def resume_input(
         "variables": jsontext.join(variables),
         "input": state_input.strip(" \t\r\n"),
     }
+    if asked:
+        resuming |= {name: jsontext.write(value) for name, value in vars(asked).items() if value is not None}
     if inside is not None:
         resuming["inside"] = jsontext.join_items(inside)
     text = jsontext.join({**(original_input or {}), "resuming": jsontext.join(resuming)})

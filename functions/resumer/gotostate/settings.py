@@ -35,6 +35,17 @@ class Mode(StrEnum):
     OFF = "off"
 
 
+class Strategy(StrEnum):
+    """By which means failures are taken up.
+
+    AUTO: a GoToState execution, and the native redrive where that cannot be exact or lacks the permission.
+    """
+
+    AUTO = "auto"
+    GOTOSTATE = "gotostate"
+    REDRIVE = "redrive"
+
+
 @dataclass(frozen=True)
 class Settings:
     """The stack's parameters, or those that hold for one state machine; times in seconds.
@@ -50,6 +61,7 @@ class Settings:
     backoff_rate: float = 4.0
     max_backoff_seconds: int = 86_400
     resume_inside: bool = True
+    strategy: Strategy = Strategy.AUTO
     prepare_errors: tuple[str, ...] = PREPARE_ERRORS
     own_prepare_errors: tuple[str, ...] = ()
     resume_errors: tuple[str, ...] = ()
@@ -73,6 +85,11 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
     inside = environment.get("RESUME_INSIDE", "true")
     if inside not in ("true", "false"):
         raise SettingsError(f"RESUME_INSIDE is {inside!r}; set the stack's parameter ResumeInside to true or false")
+    strategy = environment.get("STRATEGY", default.strategy.value)
+    if strategy not in set(Strategy):
+        raise SettingsError(
+            f"STRATEGY is {strategy!r}; set the stack's parameter Strategy to auto, gotostate or redrive"
+        )
     return Settings(
         max_attempts=_whole(environment, "MAX_ATTEMPTS", "MaxAttempts", default.max_attempts),
         default_mode=Mode(mode),
@@ -82,6 +99,7 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
             environment, "MAX_BACKOFF_SECONDS", "MaxBackoffSeconds", default.max_backoff_seconds
         ),
         resume_inside=inside == "true",
+        strategy=Strategy(strategy),
         prepare_errors=_patterns(environment.get("PREPARE_ERRORS", ",".join(default.prepare_errors))),
     )
 
@@ -149,6 +167,7 @@ TAGS: dict[str, tuple[str, Any, str]] = {
     f"{OPT_IN_TAG}:resume-errors": ("resume_errors", _names, "names of errors, separated by /"),
     f"{OPT_IN_TAG}:not-idempotent": ("not_idempotent", _names, "names of states, separated by /"),
     f"{OPT_IN_TAG}:resume-inside": ("resume_inside", _truth, "true or false"),
+    f"{OPT_IN_TAG}:strategy": ("strategy", Strategy, "auto, gotostate or redrive"),
 }
 
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from gotostate.definition import Definition, Machine
-from gotostate.errors import NotFoundError, RefusedError
+from gotostate.errors import NotFoundError, NotRedrivableError, RefusedError
 from gotostate.events import HistoryEvent, seconds
 from gotostate.pace import Pace, error_code
 from gotostate.resumption import OPT_IN_TAG
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 PAGE_SIZES = (50, 200, 1_000)
 # A page of more bytes than this is not followed by a larger one.
 LARGE_PAGE_BYTES = 4_000_000
+
+# The most that ListExecutions and ListStateMachines give in one page.
+LIST_PAGE = 1_000
 
 # Well under the function's timeout, so that a call that hangs does not take the whole batch with it.
 CONNECT_SECONDS, READ_SECONDS = 3, 10
@@ -46,7 +49,8 @@ class Execution:
     input, output: JSON texts; output is None unless it succeeded. redrive_count: 0 if never redriven.
     started, stopped: seconds since the epoch. version: ARN of the version that was started, if one was.
     on_plain_arn: whether it was started without a version or alias.
-    redriven: when it was redriven last, in seconds since the epoch.
+    redriven: when it was redriven last, in seconds since the epoch. redrive: AWS's word on whether it can be redriven
+    (REDRIVABLE, NOT_REDRIVABLE, REDRIVABLE_BY_MAP_RUN), why_not_redrivable: and why it cannot.
     """
 
     arn: str
@@ -61,6 +65,22 @@ class Execution:
     version: str | None = None
     on_plain_arn: bool = False
     redriven: float | None = None
+    redrive: str | None = None
+    why_not_redrivable: str | None = None
+
+
+@dataclass(frozen=True)
+class ListedExecution:
+    """What ListExecutions says of an execution, in the terms of Execution; it gives neither input nor error."""
+
+    arn: str
+    status: str
+    started: float | None
+    stopped: float | None = None
+    redrive_count: int = 0
+    redriven: float | None = None
+    version: str | None = None
+    on_plain_arn: bool = False
 
 
 @dataclass(frozen=True)
@@ -159,6 +179,8 @@ class StepFunctions:
             version,
             not version and not alias,
             seconds(response.get("redriveDate")),
+            response.get("redriveStatus"),
+            response.get("redriveStatusReason"),
         )
 
     def revision_of(self, execution_arn: str) -> Revision:
@@ -226,6 +248,30 @@ class StepFunctions:
         page = self._call("list_executions", stateMachineArn=version_arn, statusFilter="RUNNING", maxResults=1)
         return bool(page["executions"])
 
+    def executions(self, machine_arn: str, status: str | None = None) -> Iterator[ListedExecution]:
+        """Yield the executions of a state machine, the one that started last first; a page is fetched when needed.
+
+        status: of those that are wanted; None for all. Raises NotFoundError when there is no such machine (any more).
+        """
+        arguments: dict[str, Any] = {"statusFilter": status} if status else {}
+        while True:
+            with _not_found(f"the state machine {machine_arn} does not exist (any more)"):
+                page = self._call("list_executions", stateMachineArn=machine_arn, maxResults=LIST_PAGE, **arguments)
+            yield from map(_listed, page["executions"])
+            if not page.get("nextToken"):
+                return
+            arguments["nextToken"] = page["nextToken"]
+
+    def standard_machines(self) -> Iterator[str]:
+        """Yield the ARNs of all Standard state machines, page by page."""
+        token: dict[str, str] = {}
+        while True:
+            page = self._call("list_state_machines", maxResults=LIST_PAGE, **token)
+            yield from (found["stateMachineArn"] for found in page["stateMachines"] if found["type"] == "STANDARD")
+            if not page.get("nextToken"):
+                return
+            token = {"nextToken": page["nextToken"]}
+
     def delete_version(self, version_arn: str) -> None:
         """Delete a version; executions of it that run go on."""
         self._call("delete_state_machine_version", stateMachineVersionArn=version_arn)
@@ -290,6 +336,19 @@ class StepFunctions:
             raise
         return not _is_older(response, self.pace.now() - began)
 
+    def redrive(self, execution_arn: str, token: str) -> None:
+        """Let an execution go on where it failed; idempotent for the same token for 15 minutes.
+
+        Raises NotRedrivableError when it cannot be redriven (any more), NotFoundError.
+        """
+        try:
+            with _not_found(f"the execution {execution_arn} does not exist"):
+                self._call("redrive_execution", executionArn=execution_arn, clientToken=token)
+        except Exception as error:
+            if error_code(error) == "ExecutionNotRedrivable":
+                raise NotRedrivableError(_said(error)) from error
+            raise
+
 
 class _not_found:  # noqa: N801  reads as the statement that it is
     """Turn AWS's several ways to say 'no such thing' into NotFoundError."""
@@ -313,8 +372,12 @@ def is_denied(error: BaseException) -> bool:
 def _raise_if_refused(error: Exception) -> None:
     """Raise RefusedError for AWS's word that a definition is not valid."""
     if error_code(error) == "InvalidDefinition":
-        said = getattr(error, "response", {}).get("Error", {}).get("Message", str(error))
-        raise RefusedError(f"AWS does not take the definition: {said}") from error
+        raise RefusedError(f"AWS does not take the definition: {_said(error)}") from error
+
+
+def _said(error: Exception) -> str:
+    """Return AWS's own words."""
+    return str(getattr(error, "response", {}).get("Error", {}).get("Message", error))
 
 
 def _is_older(response: Mapping[str, Any], call_seconds: float) -> bool:
@@ -329,6 +392,20 @@ def _is_older(response: Mapping[str, Any], call_seconds: float) -> bool:
         return False
     # The header gives whole seconds, rounded down.
     return started < answered - call_seconds - 1
+
+
+def _listed(item: Mapping[str, Any]) -> ListedExecution:
+    version, alias = item.get("stateMachineVersionArn"), item.get("stateMachineAliasArn")
+    return ListedExecution(
+        item["executionArn"],
+        item["status"],
+        seconds(item.get("startDate")),
+        seconds(item.get("stopDate")),
+        int(item.get("redriveCount", 0)),
+        seconds(item.get("redriveDate")),
+        version,
+        not version and not alias,
+    )
 
 
 def _bytes_of(page: Mapping[str, Any]) -> int:

@@ -9,7 +9,7 @@ from gotostate.errors import NotFoundError
 from gotostate.failure import Failure
 from gotostate.memory import Memory
 from gotostate.report import Report
-from gotostate.resumption import ExecutionArn
+from gotostate.resumption import Asked, ExecutionArn
 from gotostate.settings import Settings, for_machine
 from gotostate.stepfunctions import StepFunctions
 
@@ -32,6 +32,14 @@ class Account:
     def settings(self) -> Settings:
         """The parameters of a stack with its defaults, and the machine's tags: a person decides on the attempts."""
         return for_machine(self._tags, Settings())
+
+    def asked(self, reason: str | None) -> Asked:
+        """Tell who types, by the ARN that AWS knows them by."""
+        try:
+            by = self.memory.aws.connect("sts").get_caller_identity()["Arn"]
+        except Exception:  # noqa: BLE001  where STS cannot be reached, the resume is worth more than the name
+            by = "somebody"
+        return Asked.of(by, reason) or Asked("somebody")
 
     @cached_property
     def _tags(self) -> Mapping[str, str]:

@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from gotostate import containers, history, jsontext, planning, policy, reading, resumption, router
+from gotostate import containers, history, jsontext, planning, policy, reading, recovery, resumption, router
 from gotostate.cli.account import Account
 from gotostate.cli.files import read_history, read_text
 from gotostate.cli.terminal import Exit, show
@@ -108,11 +108,12 @@ def _from_account(options: argparse.Namespace) -> Exit:
     failure = account.failure
     newest = reading.newest_of_chain(account.memory, failure)
     allowed = policy.by_arn(failure.arn) or reading.opted_in(account.memory, failure.arn.machine_arn, account.settings)
-    plan = planning.planned(failure, allowed, account.settings)
+    plan = recovery.planned(account.memory, failure, allowed, account.settings)
+    failure = plan.failure
     automation = plan.decision
     remarks = policy.remarks(failure, account.settings, plan.again)
     if options.json:
-        delay = plan.delay_seconds if automation.action is Action.RESUME else None
+        delay = plan.delay_seconds if automation.action in (Action.RESUME, Action.REDRIVE) else None
         facts = _facts(failure, newest, automation, remarks) | {
             "delaySeconds": delay,
             "inside": _inside(plan.record, plan.whole, plan.state),
@@ -127,8 +128,9 @@ def _from_account(options: argparse.Namespace) -> Exit:
     if failure.parent:
         show("Parent", f"{failure.parent.execution} ({failure.parent.pattern})")
     show("Automation", f"{automation.action}: {automation.reason}")
-    if automation.action is Action.RESUME:
-        waits = f"{plan.delay_seconds} s before it enters the state (attempt {failure.attempt}, the stack's defaults)"
+    if automation.action in (Action.RESUME, Action.REDRIVE):
+        then = "enters the state" if automation.action is Action.RESUME else "is redriven"
+        waits = f"{plan.delay_seconds} s before it {then} (attempt {failure.tries + 1}, the stack's defaults)"
         show("Waits", waits)
     show_calls(plan, account.settings)
     show_remarks(remarks)

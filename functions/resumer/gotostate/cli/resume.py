@@ -18,6 +18,7 @@ from gotostate.errors import (
     NeedsForceError,
     NotFoundError,
     NothingToResumeError,
+    NotRedrivableError,
     RefusedError,
 )
 from gotostate.events import ENDED_BADLY
@@ -26,6 +27,7 @@ from gotostate.history import FailurePoint
 from gotostate.memory import Memory
 from gotostate.planning import Plan
 from gotostate.policy import Action, Decision
+from gotostate.settings import Settings, Strategy
 from gotostate.stepfunctions import Execution, StepFunctions
 
 _CURRENT = "current"
@@ -33,6 +35,7 @@ _POLL_SECONDS = 1.0
 # Reads are eventually consistent: right after the start AWS may not know the execution yet.
 _BEHIND_SECONDS = 30.0
 _BY_HAND = Decision(Action.RESUME, "by-hand", "resumed by hand")
+_CHANGING = ("--input", "--from-state", "--definition", "--whole")
 
 
 def add_to(commands: Any) -> None:
@@ -49,6 +52,13 @@ def add_to(commands: Any) -> None:
     parser.add_argument(
         "--whole", action="store_true", help="run a failed Parallel or Map again as a whole, finished iterations too"
     )
+    parser.add_argument(
+        "--strategy",
+        choices=[strategy.value for strategy in Strategy],
+        help="by which means: a new execution (gotostate), AWS's native redrive (redrive), or what is right (auto); "
+        "default: as its state machine is tagged",
+    )
+    parser.add_argument("--reason", metavar="TEXT", help="why, for those who read of it later")
     parser.add_argument("--force", action="store_true", help="resume although a parent execution waits for this one")
     parser.add_argument(
         "--wait", action="store_true", help="wait for the end of the resumed execution and print its output"
@@ -60,23 +70,38 @@ def _check(options: argparse.Namespace) -> str | None:
     for name in ("input", "from_state", "definition"):
         if getattr(options, name) == "":
             return f"--{name.replace('_', '-')} is empty; give a value or leave it out"
+    if options.strategy == Strategy.REDRIVE and not _is_plain(options):
+        return "--strategy redrive goes on with the same definition and input; leave out " + ", ".join(_CHANGING)
     return None
+
+
+def _is_plain(options: argparse.Namespace) -> bool:
+    """Tell whether the execution is to go on as it was, which a redrive can do as well."""
+    return not (options.input or options.from_state or options.definition or options.whole)
 
 
 def _run(options: argparse.Namespace) -> Exit:
     given = _input_option(options.input)
     account = Account.of(options.arn)
     failure, memory = account.failure, account.memory
-    remarks = policy.remarks(failure, account.settings)
-    for remark in remarks:
+    settings = replace(account.settings, strategy=Strategy(options.strategy or account.settings.strategy))
+    for remark in policy.remarks(failure, settings):
         if remark.needs_force and not options.force:
             raise NeedsForceError(f"{remark.reason}: {remark.next}; to resume this one all the same add --force")
-    plan = _planned(account, options, given)
-    # Before anything is built or started.
-    plan.resume_input()
+    plan = replace(_planned(account, options, given), asked=account.asked(options.reason))
+    if _is_plain(options):
+        plan = _with_means(memory, plan, settings, options)
+    if plan.decision.action is not Action.REDRIVE:
+        # Before anything is built or started.
+        plan.resume_input()
     if newest := reading.newest_of_chain(memory, failure):
         raise _resumed_already(newest)
-    show_remarks(policy.remarks(failure, account.settings, plan.again))
+    show_remarks(policy.remarks(plan.failure, settings, plan.again))
+    if plan.decision.action is Action.REDRIVE:
+        recovery.redrive(memory, failure)
+        show("Redriven", f"{failure.arn.text}: {plan.decision.reason}")
+        show("From state", str(plan.state))
+        return _wait(memory.aws, failure.arn.text, failure.redrives + 1) if options.wait else Exit.DONE
     plan, started = _started(memory, plan)
     if not started:
         raise _resumed_already(reading.newest_of_chain(memory, failure) or memory.aws.execution(failure.resumed_arn))
@@ -86,6 +111,21 @@ def _run(options: argparse.Namespace) -> Exit:
         show("Inside", plan.inside)
     show("Input", jsontext.on_one_line(str(plan.input)))
     return _wait(memory.aws, failure.resumed_arn) if options.wait else Exit.DONE
+
+
+def _with_means(memory: Memory, plan: Plan, settings: Settings, options: argparse.Namespace) -> Plan:
+    """Decide between a GoToState execution and the native redrive.
+
+    Raises NotRedrivableError where a redrive was asked for and AWS does none.
+    """
+    plan = planning.with_room(plan)
+    failure = plan.failure
+    if not policy.wants_redrive(failure, settings, plan.no_room):
+        return plan
+    failure = replace(failure, redrive=reading.redrive_of(memory, failure))
+    if options.strategy == Strategy.REDRIVE and failure.redrive and failure.redrive.why_not:
+        raise NotRedrivableError(f"AWS cannot redrive it: {failure.redrive.why_not}; nothing was started")
+    return replace(plan, failure=failure, decision=policy.by_hand(failure, settings, plan.no_room))
 
 
 def _planned(account: Account, options: argparse.Namespace, given: str | None) -> Plan:
@@ -160,7 +200,7 @@ def _mended(aws: StepFunctions, failure: Failure, definition: str) -> Failure:
     return replace(failure, source=router.remove_gotostate(current.definition), ran=ran)
 
 
-def _wait(aws: StepFunctions, arn: str) -> Exit:
+def _wait(aws: StepFunctions, arn: str, redrives: int = 0) -> Exit:
     behind_until = time.monotonic() + _BEHIND_SECONDS
     while True:
         try:
@@ -169,7 +209,8 @@ def _wait(aws: StepFunctions, arn: str) -> Exit:
             if time.monotonic() > behind_until:
                 raise
         else:
-            if execution.status not in ("RUNNING", "PENDING_REDRIVE"):
+            is_behind = execution.redrive_count < redrives and time.monotonic() < behind_until
+            if execution.status not in ("RUNNING", "PENDING_REDRIVE") and not is_behind:
                 break
         time.sleep(_POLL_SECONDS)
     show("Status", execution.status)
