@@ -2,6 +2,7 @@
 
 Runs in the function's folder with the function's environment; ends when its input ends, so that no
 process outlives the account. What the handler prints goes to stderr, which is the function's log.
+The calls that the function makes to AWS go to the file that an argument names.
 """
 
 import importlib
@@ -10,7 +11,14 @@ import os
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+# File in the account's folder that tells what functions called, for the tests of their roles.
+CALLS = "calls.jsonl"
+# Enough for every ARN and name; definitions and inputs are longer.
+MOST_CHARACTERS = 512
 
 
 class LambdaContext:
@@ -30,11 +38,50 @@ class LambdaContext:
         return max(0, int((self._deadline - time.monotonic()) * 1000))
 
 
+def recorder(path: str, function: str) -> Callable[..., None]:
+    """Return a handler of botocore's event before-parameter-build that appends each call to a file.
+
+    A line is {"function": its name, "service": botocore's name of it, "operation": as in CreateStateMachine,
+    "parameters": {...}}; longer texts are cut to MOST_CHARACTERS.
+    """
+
+    def record(params: dict[str, Any], model: Any, **kwargs: Any) -> None:
+        call = {"function": function, "service": model.service_model.service_name, "operation": model.name}
+        line = json.dumps({**call, "parameters": _cut(params)}) + "\n"
+        # One write at the file's end, as many processes write to it.
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        try:
+            os.write(file, line.encode())
+        finally:
+            os.close(file)
+
+    return record
+
+
+def _cut(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _cut(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_cut(item) for item in value]
+    return value if isinstance(value, bool | int | float | None) else str(value)[:MOST_CHARACTERS]
+
+
+def record_calls(path: str) -> None:
+    """Record the calls of this process from now on; must come before the first client is made."""
+    # Not above: the function's own botocore is the one to use, where it brings one.
+    from botocore import handlers
+
+    record = recorder(path, os.environ["AWS_LAMBDA_FUNCTION_NAME"])
+    handlers.BUILTIN_HANDLERS.append(("before-parameter-build", record))
+
+
 def main() -> None:
     answers = sys.stdout
     sys.stdout = sys.stderr
     # The folder of this file must not serve the function's imports.
     sys.path[0] = str(Path.cwd())
+    for path in sys.argv[1:]:
+        record_calls(path)
     handler = None
     for line in sys.stdin:
         invocation = json.loads(line)

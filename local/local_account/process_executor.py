@@ -14,6 +14,8 @@ from localstack import config
 from localstack.services.lambda_.invocation.lambda_models import FunctionVersion, InvocationResult
 from localstack.services.lambda_.invocation.runtime_executor import RuntimeExecutor
 
+from local_account.bootstrap import CALLS
+
 BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
 
 
@@ -85,7 +87,7 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
         if self._process is None or self._process.poll() is not None:
             with self._log_path.open("a") as log:
                 self._process = subprocess.Popen(
-                    [sys.executable, "-u", str(BOOTSTRAP)],
+                    [sys.executable, "-u", str(BOOTSTRAP), str(Path(os.environ["FILESYSTEM_ROOT"], CALLS))],
                     cwd=self._code_folder(),
                     env=self._environment,
                     stdin=subprocess.PIPE,

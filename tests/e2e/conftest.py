@@ -8,6 +8,7 @@ import json
 import os
 import uuid
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -15,6 +16,15 @@ import pytest
 from stack import SUFFIX, Stack, deploy, wait_for
 
 MachineMaker = Callable[..., str]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put test_roles.py behind the other end-to-end tests: it judges the calls that they made the functions do."""
+    here = Path(__file__).parent
+    roles = [item for item in items if item.path == here / "test_roles.py"]
+    others = [item for item in items if item not in roles]
+    behind = max((place for place, item in enumerate(others, 1) if item.path.parent == here), default=0)
+    items[:] = [*others[:behind], *roles, *others[behind:]]
 
 
 @pytest.fixture(scope="session")
