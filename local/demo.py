@@ -14,7 +14,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
-from stack import SUFFIX, Stack, StackError, deploy, wait_for
+import widget_picture
+from gotostate.dashboard.widgetcontext import Wanted
+from gotostate.memory import Memory
+from gotostate.settings import Settings
+from gotostate.stepfunctions import StepFunctions
+from inbox import subscribed
+from stack import ROOT, SUFFIX, Stack, StackError, deploy, wait_for
 
 STACK = "sfn-resume-demo"
 SLOW_STEP_SECONDS = 5
@@ -42,11 +48,23 @@ def main() -> int:
         print(f"\nDEMO FAILED: {error}", file=sys.stderr)
         return 1
     print_table(rows)
+    draw_widget(stack)
     print("All of it came true.")
     return 0
 
 
 Row = tuple[str, str, str, str]
+# Where the dashboard's list is drawn, as the stack's dashboard shows it.
+PICTURE = ROOT / "demo-recoveries"
+
+
+def draw_widget(stack: Stack) -> None:
+    """Draw the dashboard's list of what failed, from the deployed account."""
+    now = time.time()
+    wanted = Wanted(now - 3_600, now)
+    found = widget_picture.failures_of(Memory(StepFunctions()), wanted, Settings(max_attempts=3), now=now)
+    promise(len(found.rows) + found.more >= ORDERS, "the dashboard's list shows every failure")
+    print(f"The dashboard's list of these failures: {widget_picture.picture(found, wanted, PICTURE, now=now)}")
 
 
 def dependency_was_down(stack: Stack) -> list[Row]:
@@ -104,12 +122,16 @@ def outage_of_many(stack: Stack) -> list[Row]:
 def bad_data(stack: Stack) -> list[Row]:
     """(c) A machine that failed on bad data is prepared; a person resumes it with better data."""
     title('(c) TestMachine: FirstMatchState wants Message to be a string. The input is {"foo": 1, "Message": true}.')
-    failed = stack.start(stack.outputs["TestMachineArn"], {"foo": 1, "Message": True}, "bad-data")
-    with step("bad-data runs and fails"):
-        first = stack.ended(failed)
-    promise(first["status"] == "FAILED", "bad-data fails")
-    with step("the Resumer prepares TestMachine-with-GoToState and starts nothing"):
-        wait_for_machine(stack, "TestMachineArn")
+    with subscribed(stack.outputs["RecoveryTopicArn"]) as inbox:
+        failed = stack.start(stack.outputs["TestMachineArn"], {"foo": 1, "Message": True}, "bad-data")
+        with step("bad-data runs and fails"):
+            first = stack.ended(failed)
+        promise(first["status"] == "FAILED", "bad-data fails")
+        with step("the Resumer prepares TestMachine-with-GoToState, starts nothing, and tells people"):
+            notice = inbox.mail("prepared: ", failed)
+    print(f"  mail        {notice['Subject']}")
+    for line in notice["Message"].splitlines():
+        print(f"    {line}")
     gotostate("plan", failed)
     gotostate("resume", failed, "--input", '{"foo":1,"Message":"Hello!"}', "--wait")
     resumed = stack.resumed(failed)

@@ -118,9 +118,14 @@ def end_histories_where_they_were_aborted() -> None:
     """
     from localstack.services.stepfunctions.asl.eval.environment import Environment
     from localstack.services.stepfunctions.asl.eval.event.event_manager import EventManager
-    from localstack.services.stepfunctions.asl.eval.program_state import ProgramError, ProgramStopped, ProgramTimedOut
+    from localstack.services.stepfunctions.asl.eval.program_state import (
+        ProgramError,
+        ProgramRunning,
+        ProgramStopped,
+        ProgramTimedOut,
+    )
 
-    add = EventManager.add_event
+    add, set_ended = EventManager.add_event, Environment.set_ended
 
     def known(open_frame: Callable[..., Environment]) -> Callable[..., Environment]:
         def opened(self: Environment, *args: Any, **kwargs: Any) -> Environment:
@@ -130,15 +135,55 @@ def end_histories_where_they_were_aborted() -> None:
 
         return opened
 
+    def ended(self: Environment) -> None:
+        # A state that fails ends what still runs inside it as if that had come to its own end.
+        _abandon(self, ProgramRunning)
+        set_ended(self)
+
     def add_unless_aborted(self: EventManager, context: Any, event_type: Any, *args: Any, **kwargs: Any) -> int:
         frame = getattr(context, "frame", None)
         state = frame._program_state if frame else None  # noqa: SLF001  the other way to it makes a deep copy
-        is_aborted = isinstance(state, ProgramError | ProgramStopped | ProgramTimedOut)
+        is_abandoned = getattr(frame, "is_abandoned", False)
+        is_aborted = is_abandoned or isinstance(state, ProgramError | ProgramStopped | ProgramTimedOut)
         # What it enters and calls in that moment it does call.
         if is_aborted and str(event_type).endswith(("Exited", "Succeeded")):
             return int(context.last_published_event_id)
         return int(add(self, context, event_type, *args, **kwargs))
 
+    Environment.set_ended = ended
     Environment.open_frame = known(Environment.open_frame)
     Environment.open_inner_frame = known(Environment.open_inner_frame)
     EventManager.add_event = add_unless_aborted
+
+
+@hooks.on_infra_start()
+def find_state_machines_by_their_tags() -> None:
+    """Answer GetResources for state machines: moto, which does it here, knows its own and not LocalStack's."""
+    from localstack.services.stepfunctions.backend.state_machine import StateMachineRevision
+    from localstack.services.stepfunctions.backend.store import sfn_stores
+    from moto.resourcegroupstaggingapi.models import ResourceGroupsTaggingAPIBackend
+
+    others = ResourceGroupsTaggingAPIBackend._get_resources_generator  # noqa: SLF001  where each service is asked
+
+    def resources(self: Any, tag_filters: Any = None, resource_type_filters: Any = None) -> Any:
+        yield from others(self, tag_filters, resource_type_filters)
+        if "states:stateMachine" not in (resource_type_filters or ()):
+            return
+        wanted = {found["Key"] for found in tag_filters or ()}
+        for arn, machine in list(sfn_stores[self.account_id][self.region_name].state_machines.items()):
+            if isinstance(machine, StateMachineRevision):
+                tags = {tag["key"]: tag["value"] for tag in machine.tag_manager.to_tag_list()}
+                if wanted <= set(tags):
+                    yield {"ResourceARN": arn, "Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}
+
+    backend: Any = ResourceGroupsTaggingAPIBackend
+    backend._get_resources_generator = resources  # noqa: SLF001  the same
+
+
+def _abandon(frame: Any, running: type) -> None:
+    """Mark all frames that run inside one as ended from outside."""
+    if isinstance(frame._program_state, running):  # noqa: SLF001
+        for inner in frame._frames:  # noqa: SLF001
+            if isinstance(inner._program_state, running):  # noqa: SLF001
+                inner.is_abandoned = True
+            _abandon(inner, running)

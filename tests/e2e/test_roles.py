@@ -7,6 +7,7 @@ allows is used is proven in tests/functional/test_roles.py.
 
 import json
 import os
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -39,11 +40,22 @@ def nest(stack: Stack) -> None:
     stack.ended(stack.start(stack.outputs["NestingPatternsMachineArn"], {}))
 
 
+def resume_on_the_dashboard(stack: Stack) -> None:
+    failed = stack.start(stack.outputs["TestMachineArn"], {"foo": 1, "Message": True})
+    stack.ended(failed)
+    now = time.time() * 1_000
+    shown = {"widgetContext": {"timeRange": {"start": now - 3_600_000, "end": now + 60_000}}}
+    for output, event in (("WidgetFunctionName", shown), ("RequestFunctionName", {"execution": failed})):
+        boto3.client("lambda").invoke(FunctionName=stack.outputs[output], Payload=json.dumps(event).encode())
+
+
 # What makes each function call AWS, for who runs this module alone.
 RUNS: dict[str, Callable[[Stack], None]] = {
     "CallbackFunction": nest,
+    "RequestFunction": resume_on_the_dashboard,
     "RestartFunction": continue_as_new,
     "ResumerFunction": fail_an_order,
+    "WidgetFunction": resume_on_the_dashboard,
     "WorkerFunction": fail_an_order,
 }
 

@@ -214,6 +214,42 @@ DENIED = {
         Request("events:PutRule", PLACE.arn("events", integrations.SYNC_RULE)),
         Request("events:PutRule", WIDE.arn("FailureRule")),
     ),
+    "the widget, starting what a person wrote": Row(
+        "WidgetRole",
+        Request("states:ListExecutions", machine_of("orders")),
+        Request("states:StartExecution", machine_of("orders")),
+    ),
+    "the widget, starting a GoToState machine": Row(
+        "WidgetRole",
+        Request("states:ListExecutions", machine_of(GOTO)),
+        Request("states:StartExecution", machine_of(GOTO)),
+    ),
+    "the widget, asking the Resumer": Row(
+        "WidgetRole",
+        Request("states:DescribeExecution", execution_of("orders")),
+        Request("sqs:SendMessage", WIDE.arn("RecoveryQueue")),
+    ),
+    "the widget, reading outside its names": Row(
+        "WidgetRole",
+        Request("states:GetExecutionHistory", execution_of("prod-orders")),
+        Request("states:GetExecutionHistory", execution_of("orders")),
+        PROD,
+    ),
+    "the button, starting a GoToState machine": Row(
+        "RequestRole",
+        Request("states:DescribeStateMachine", machine_of(GOTO)),
+        Request("states:StartExecution", machine_of(GOTO)),
+    ),
+    "the button, redriving": Row(
+        "RequestRole",
+        Request("states:DescribeExecution", execution_of("orders")),
+        Request("states:RedriveExecution", execution_of("orders")),
+    ),
+    "the button, sending to another queue": Row(
+        "RequestRole",
+        Request("sqs:SendMessage", WIDE.arn("RecoveryQueue")),
+        Request("sqs:SendMessage", WIDE.arn("DeadLetterQueue")),
+    ),
     "the child, calling another function": Row(
         "ChildRole",
         Request("lambda:InvokeFunction", WIDE.arn("CallbackFunction")),

@@ -15,8 +15,10 @@ from typing import Any
 
 import callback
 import pytest
+import request
 import restart
 import resumer
+import widget
 import worker
 from fake_account import Account, RefusalError, failure_events, machine_arn
 from gotostate import machines
@@ -53,6 +55,8 @@ def simulator() -> Iterator[Simulator]:
 
 class Context:
     aws_request_id = "request"
+    function_name = "function"
+    invoked_function_arn = PLACE.arn("lambda", "function:function")
 
     def get_remaining_time_in_millis(self) -> int:
         return 30_000
@@ -77,6 +81,12 @@ class Resumer:
         arn = self.account.add_failure("orders", name, failure_events("Charge", ORDER, start=ORDER), ORDER)
         self.account.runs[arn].version = version
         return self.hears_of(arn, **detail)
+
+    def shows(self) -> str:
+        """Return what the widget shows of the last hour."""
+        now = self.account.now
+        shown = {"start": (now - 3_600) * 1_000, "end": (now + 60) * 1_000}
+        return widget.handler({"widgetContext": {"timeRange": shown}}, CONTEXT)
 
     def hears_of(self, execution: str, **detail: Any) -> dict[str, Any]:
         answer: dict[str, Any] = resumer.handler(self.account.event(execution, **detail), CONTEXT)
@@ -156,6 +166,47 @@ def resumes_while_tags_are_throttled(function: Resumer) -> None:
     assert function.fails("order-18")["outcome"] == "resumed"
 
 
+def shows_what_failed(function: Resumer) -> None:
+    version = function.account._publish(function.account.machines[machine_arn("orders")], "")
+    function.fails(version=version)
+    function.fails("order-18")
+    assert "order-17" in function.shows()
+
+
+def shows_what_failed_again(function: Resumer) -> None:
+    for number, name in enumerate(("order-17", "order-18")):
+        resumed = function.fails(name)["resumed"]
+        run = function.account.runs[resumed]
+        function.account.end(resumed, "FAILED", failure_events("Charge", ORDER, start=run.input))
+        run.version = None if number else run.version
+    assert "order-17" in function.shows()
+
+
+def shows_machines_without_a_tag(function: Resumer) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DEFAULT_MODE", "resume")
+        function.fails()
+        assert "order-17" in function.shows()
+
+
+def is_asked_to_resume(function: Resumer) -> None:
+    function.update(mode="prepare")
+    version = function.account._publish(function.account.machines[machine_arn("orders")], "")
+    for name, run in (("order-17", None), ("order-18", version)):
+        failed = function.fails(name, version=run)["execution"]
+        assert "goes on from" in request.handler({"execution": failed}, CONTEXT)
+
+
+def is_asked_to_resume_again(function: Resumer) -> None:
+    function.account.retag("orders", **{"gotostate:prepare-errors": "Again"})
+    for number, name in enumerate(("order-17", "order-18")):
+        resumed = function.fails(name)["resumed"]
+        run = function.account.runs[resumed]
+        function.account.end(resumed, "FAILED", failure_events("Charge", ORDER, start=run.input, error="Again"))
+        run.version = None if number else run.version
+        assert "goes on from" in request.handler({"execution": resumed}, CONTEXT)
+
+
 def event(name: str) -> dict[str, Any]:
     loaded: dict[str, Any] = json.loads((ROOT / "events" / f"{name}.json").read_text())
     return loaded
@@ -179,12 +230,15 @@ SCENARIOS: dict[str, list[Callable[[Resumer], object]]] = {
         prepares,
         resumes_while_tags_are_throttled,
     ],
+    "RequestFunction": [is_asked_to_resume, is_asked_to_resume_again],
+    "WidgetFunction": [shows_what_failed, shows_what_failed_again, shows_machines_without_a_tag],
     "WorkerFunction": [lambda _: worker.handler({"run": "order-17", "step": "Charge"}, CONTEXT)],
 }
 
 # What AWS answers to a function where the account in memory does not.
 ANSWERS = {
     "CallbackFunction": {"sfn.SendTaskSuccess": "{}"},
+    "RequestFunction": {"sqs.SendMessage": '{"MessageId": "m"}'},
     "RestartFunction": {"sfn.StartExecution": '{"executionArn": "arn", "startDate": 0}'},
     "ResumerFunction": {
         "sns.Publish": "<PublishResponse><PublishResult><MessageId>m</MessageId></PublishResult></PublishResponse>",
@@ -200,6 +254,8 @@ def lent(name: str) -> list[Request]:
     # Lambda writes the log (https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html).
     stream = f"{function.log_group}:log-stream:2026/01/01/[$LATEST]0"
     requests = [Request("logs:CreateLogStream", stream), Request("logs:PutLogEvents", stream)]
+    if name in ("RequestFunction", "WidgetFunction"):
+        requests.append(Request("kms:Decrypt", KEY, {"kms:ViaService": f"states.{PLACE.region}.amazonaws.com"}))
     if name == "ResumerFunction":
         # The event source mapping receives (https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html).
         receiving = ("sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage")
@@ -219,14 +275,15 @@ def test_a_function_may_do_what_it_does_and_nothing_else(
     assert name in SCENARIOS, f"add {name} to SCENARIOS of tests/functional/test_roles.py: what makes it call AWS"
     recording = tmp_path / "calls.jsonl"
     with monkeypatch.context() as patch:
-        observe(patch, recorder(str(recording), name), ANSWERS.get(name, {}))
+        record = recorder(str(recording), name)
+        observe(patch, record, ANSWERS.get(name, {}))
         forget(patch, callback, "_client")
         forget(patch, restart, "_client")
         forget(patch, worker, "_table")
         for variable, value in function.environment.items():
             patch.setenv(variable, value)
         for scenario in SCENARIOS[name]:
-            run(scenario, patch)
+            run(scenario, patch, record if name in ("RequestFunction", "WidgetFunction") else None)
     requests = [*distinct(list(calls_in(recording)), PLACE), *lent(name)]
     denied = simulator.denied(function.role, requests)
     assert not denied, f"{function.role.name} does not allow what {name} does:\n" + lines(denied)
@@ -238,11 +295,17 @@ def test_a_function_may_do_what_it_does_and_nothing_else(
     assert simulator.allowed(function.role, elsewhere(requests)) == []
 
 
-def run(scenario: Callable[[Resumer], object], patch: pytest.MonkeyPatch) -> None:
+def run(
+    scenario: Callable[[Resumer], object], patch: pytest.MonkeyPatch, unrecorded: Callable[..., None] | None
+) -> None:
+    """Run a scenario; unrecorded: the recorder, where the Resumer's calls are not what is looked at."""
     account = Account()
     account.add_machine("orders", ORDERS, {"gotostate": "resume"}, role=ORDERS_ROLE)
-    memory = Memory(Aws(account), clock=lambda: account.now)
+    memory = Memory(Aws(account, unrecorded), clock=lambda: account.now)
     patch.setattr(resumer, "_memory", lambda: memory)
+    patch.setattr(widget, "_now", lambda: account.now)
+    for module in (widget, request):
+        patch.setattr(module, "_memory", lambda: Memory(Aws(account), clock=lambda: account.now))
     # To make a hundred versions takes seconds.
     patch.setattr(machines, "_MANY_VERSIONS", 8)
     scenario(Resumer(account))

@@ -17,6 +17,7 @@ from gotostate import cli
 from gotostate.cli import wording
 from gotostate.cli.timeline import Screen, lines
 from gotostate.nesting import STARTED_BY
+from gotostate.plain import duration
 from stories import LAMBDA, ORDERS, Timed
 
 Capture = pytest.CaptureFixture[str]
@@ -146,7 +147,7 @@ def test_the_story_as_a_picture(account: Account, capsys: Capture, tmp_path: Pat
         "Charges",
         "Map 10 of 12",
         "BankDown in Charge: the bank does not answer",
-        f"started, waited {wording.duration(stories.delay(account, arns[1]))}",
+        f"started, waited {duration(stories.delay(account, arns[1]))}",
         "Map 12 of 12, again, 11 finished before",
         *arns,
     ):
@@ -293,7 +294,7 @@ def test_the_newest_of_a_chain_may_wait(account: Account, capsys: Capture) -> No
     history = stories.began(account, resumed)
     history.enter("Wait", "GoToState Backoff", history.step("GoToState", 0))
     account.end(resumed, "RUNNING", history.newest_first[::-1])
-    waits = wording.duration(stories.delay(account, resumed))
+    waits = duration(stories.delay(account, resumed))
     assert shown(account, capsys, arn).endswith(
         f"resume 1, 2026-05-01\n  {resumed}\n  01:46:50   started, waits {waits}\n             RUNNING\n"
     )
@@ -505,7 +506,7 @@ def test_a_picture_that_cannot_be_written(account: Account, capsys: Capture, tmp
     ],
 )  # fmt: skip
 def test_lengths_of_time(seconds: float | None, expected: str) -> None:
-    assert wording.duration(seconds) == expected
+    assert duration(seconds) == expected
 
 
 @pytest.mark.parametrize(

@@ -137,12 +137,18 @@ def _update_item(parameters: Mapping[str, Any], place: Place) -> Iterator[Reques
 
 
 # Operations that need more than one action, or whose resource follows from something else than an ARN.
+def _list_state_machines(parameters: Mapping[str, Any], place: Place) -> Iterator[Request]:
+    # AWS knows no resource for it.
+    yield Request("states:ListStateMachines", "*")
+
+
 RULES: dict[str, Callable[[Mapping[str, Any], Place], Iterator[Request]]] = {
     "dynamodb.UpdateItem": _update_item,
     "events.PutEvents": _put_events,
     "resourcegroupstaggingapi.GetResources": _get_resources,
     "sqs.SendMessage": _send_message,
     "stepfunctions.CreateStateMachine": _create_state_machine,
+    "stepfunctions.ListStateMachines": _list_state_machines,
     "stepfunctions.SendTaskSuccess": _send_task_success,
     "stepfunctions.UpdateStateMachine": _update_state_machine,
 }

@@ -10,7 +10,7 @@ from botocore import handlers
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.httpsession import URLLib3Session
-from fake_account import Wired
+from fake_account import Account, Wired
 from gotostate.stepfunctions import StepFunctions
 
 # The services that the account in memory knows.
@@ -18,10 +18,20 @@ _IN_MEMORY = ("events", "resourcegroupstaggingapi", "stepfunctions")
 
 
 class Aws(Wired):
-    """The account in memory; what it does not know is answered by what `observe` was given."""
+    """The account in memory; what it does not know is answered by what `observe` was given.
+
+    unrecorded: a handler of before-parameter-build that does not hear of the calls.
+    """
+
+    def __init__(self, account: Account, unrecorded: Callable[..., None] | None = None) -> None:
+        super().__init__(account)
+        self._unrecorded = unrecorded
 
     def connect(self, service: Any) -> Any:
-        return super().connect(service) if service in _IN_MEMORY else StepFunctions.connect(self, service)
+        client = super().connect(service) if service in _IN_MEMORY else StepFunctions.connect(self, service)
+        if self._unrecorded:
+            client.meta.events.unregister("before-parameter-build", self._unrecorded)
+        return client
 
 
 def observe(patch: pytest.MonkeyPatch, record: Callable[..., None], answers: Mapping[str, str]) -> None:

@@ -65,7 +65,7 @@ def test_each_statement_is_named_explained_and_narrow(statement: dict[str, Any])
 
 
 # AWS knows no resource for these statements' actions.
-ALL_RESOURCES = {"AnswerTaskTokens", "ReadAllTags"}
+ALL_RESOURCES = {"AnswerTaskTokens", "FindMachines", "ReadAllTags"}
 
 
 # What each role may do; to widen one is a decision that this list makes visible.
@@ -98,6 +98,30 @@ ALLOWED = {
         "states:TagResource",
         "states:UpdateStateMachine",
         "tag:GetResources",
+    },
+    "WidgetRole": {
+        "kms:Decrypt",
+        "logs:CreateLogStream",
+        "logs:PutLogEvents",
+        "states:DescribeExecution",
+        "states:DescribeStateMachine",
+        "states:DescribeStateMachineForExecution",
+        "states:GetExecutionHistory",
+        "states:ListExecutions",
+        "states:ListStateMachines",
+        "states:ListTagsForResource",
+        "tag:GetResources",
+    },
+    "RequestRole": {
+        "kms:Decrypt",
+        "logs:CreateLogStream",
+        "logs:PutLogEvents",
+        "sqs:SendMessage",
+        "states:DescribeExecution",
+        "states:DescribeStateMachine",
+        "states:DescribeStateMachineForExecution",
+        "states:GetExecutionHistory",
+        "states:ListTagsForResource",
     },
     "CallbackRole": {"logs:CreateLogStream", "logs:PutLogEvents", "states:SendTaskSuccess"},
     "ChildRole": {"lambda:InvokeFunction"},

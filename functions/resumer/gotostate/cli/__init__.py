@@ -6,11 +6,14 @@ import sys
 from collections.abc import Callable, Sequence
 
 from gotostate.cli import build, hold, plan, release, resume, show, status
+from gotostate.cli import list as listed
 from gotostate.cli.account import Account
-from gotostate.cli.terminal import Exit, prepare_streams, printable
+from gotostate.cli.terminal import Exit, prepare_streams
 from gotostate.errors import GotoStateError, TransientError
+from gotostate.plain import printable
 
-VERBS = (plan, show, build, resume, hold, release, status)
+# In this module `list` is the verb's module and not the builtin, as importing a submodule binds its name here.
+VERBS = (plan, listed, show, build, resume, hold, release, status)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -64,8 +67,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _names() -> list[str]:
-    return [verb.__name__.rpartition(".")[2] for verb in VERBS]
+def _names() -> tuple[str, ...]:
+    return tuple(verb.__name__.rpartition(".")[2] for verb in VERBS)
 
 
 def _check_seed(options: argparse.Namespace) -> str | None:

@@ -7,9 +7,10 @@ from gotostate import jsontext, machines, recovery, router
 from gotostate.cli.account import Account
 from gotostate.cli.files import read_text
 from gotostate.cli.plan import check_forms
-from gotostate.cli.terminal import Exit, printable
+from gotostate.cli.terminal import Exit
 from gotostate.definition import Definition
 from gotostate.errors import DefinitionError
+from gotostate.plain import printable
 from gotostate.planning import Plan
 from gotostate.policy import Action, Decision
 

@@ -4,8 +4,8 @@ import re
 from xml.sax.saxutils import escape
 
 from gotostate.cli import wording
-from gotostate.cli.terminal import printable
 from gotostate.cli.wording import columns, wrapped
+from gotostate.plain import duration, printable
 from gotostate.story import REDRIVEN, ExecutionStory, Outcome, StateStory, Story, Turn
 
 _WIDTH = 880
@@ -127,7 +127,7 @@ class _Drawing:
         self._write(self._text, state.name, weight="bold", end=_RIGHT)
         if self._text + _width(state.name, 14) > _NAME_END:
             self._down(_SMALL_ROW)
-        self._write(_TOOK, wording.duration(state.seconds), role="dim", anchor="end")
+        self._write(_TOOK, duration(state.seconds), role="dim", anchor="end")
         for number, line in enumerate(_broken(wording.work(state), _RIGHT - _WORK, 14)):
             self._down(_SMALL_ROW if number else 0)
             self._write(_WORK, line)

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator
 
 from gotostate.cli import wording
-from gotostate.cli.terminal import printable
 from gotostate.events import ENDED_BADLY
+from gotostate.plain import duration, printable
 from gotostate.story import REDRIVEN, ExecutionStory, StateStory, Story, Turn
 
 _MOST_CHILDREN = 3
@@ -71,7 +71,7 @@ class _Chart:
             status = "redriven" if one.status == REDRIVEN else one.status
             text = _text(f"{status} {self._clock(one.time)}", wording.reason_of_turn(told, one))
             return f"([{text}]):::{_class_of(one.status)}"
-        took = f"{self._clock(one.entered)}, {wording.duration(one.seconds)}".removesuffix(", ")
+        took = f"{self._clock(one.entered)}, {duration(one.seconds)}".removesuffix(", ")
         return f"[{_text(one.name, wording.work(one), took, wording.reason(one))}]:::{one.outcome.value}"
 
     def _ending(self, told: ExecutionStory) -> tuple[str, str | None]:
@@ -92,7 +92,7 @@ def _children(state: StateStory, node: str) -> Iterator[str]:
 
 
 def _waited(told: ExecutionStory) -> str:
-    waited = f" after {wording.duration(told.delay_seconds)}" if told.delay_seconds else ""
+    waited = f" after {duration(told.delay_seconds)}" if told.delay_seconds else ""
     return f"resume {told.chain.attempt}{waited}"
 
 

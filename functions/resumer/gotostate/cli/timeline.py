@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import TextIO
 
 from gotostate.cli import wording
-from gotostate.cli.terminal import printable
 from gotostate.cli.wording import columns, wrapped
 from gotostate.events import ENDED_BADLY
+from gotostate.plain import duration, printable
 from gotostate.story import REDRIVEN, ExecutionStory, Outcome, StateStory, Story, Turn
 
 WIDTH = 80
@@ -80,7 +80,7 @@ class _Layout:
         self._screen = screen
         states = [state for told in story.executions for state in told.states]
         self._names = min(max((columns(printable(state.name)) for state in states), default=0), _MOST_NAME)
-        self._took = max((len(wording.duration(state.seconds)) for state in states), default=0)
+        self._took = max((len(duration(state.seconds)) for state in states), default=0)
         self._time = wording.clock_for(story)
         self._indent = " " * len(f"  {self._time(None)}   ")
 
@@ -111,7 +111,7 @@ class _Layout:
         else:
             yield f"{head}{name}"
             head = self._indent + " " * self._names
-        took = f"  {wording.duration(state.seconds):>{self._took}}  "
+        took = f"  {duration(state.seconds):>{self._took}}  "
         margin = " " * (len(self._indent) + self._names + len(took))
         first, *rest = wrapped(wording.work(state), WIDTH - len(margin))
         yield f"{head}{took}{first}"

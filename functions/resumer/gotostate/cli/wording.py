@@ -5,10 +5,8 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from gotostate.cli.plan import short_cause
-from gotostate.cli.terminal import printable
+from gotostate.plain import duration, printable
 from gotostate.story import ExecutionStory, Outcome, StateStory, Story, Turn
-
-_MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 
 
 def date(time: float | None) -> str:
@@ -28,20 +26,6 @@ def clock_for(story: Story) -> Callable[[float | None], str]:
 def timestamp(time: float | None) -> str | None:
     """Write a time as AWS does, to the millisecond and in UTC."""
     return _utc(time).isoformat(timespec="milliseconds").replace("+00:00", "Z") if time is not None else None
-
-
-def duration(seconds: float | None) -> str:
-    """Write a length of time in at most two units; nothing where it is not known."""
-    if seconds is None:
-        return ""
-    whole = round(seconds)
-    if whole < 10:
-        return f"{max(seconds, 0):.1f} s".replace(".0 s", " s")
-    for size, large, small, unit in ((_DAY, "d", "h", _HOUR), (_HOUR, "h", "min", _MINUTE), (_MINUTE, "min", "s", 1)):
-        if whole >= size:
-            rest = whole % size // unit
-            return f"{whole // size} {large}" + (f" {rest} {small}" if rest else "")
-    return f"{whole} s"
 
 
 def summary(story: Story) -> str:

@@ -1,0 +1,97 @@
+"""Which failures are meant, as the verbs take it that deal with many: machines, a time, and what failed."""
+
+import argparse
+import re
+from collections.abc import Sequence
+from datetime import datetime
+
+from gotostate import sources
+from gotostate.stepfunctions import StepFunctions
+
+_UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+_AGO = re.compile(rf"(\d{{1,9}})([{''.join(_UNITS)}])", re.ASCII)
+_FORMS = "give how long ago, as 30m, 2h or 7d, or a time in ISO 8601, as 2026-11-20T03:00 (local) or 2026-11-20T03:00Z"
+_MACHINE = re.compile(r"arn:[^:]+:states:(?P<region>[^:]+):[^:]+:stateMachine:[^:*]+")
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say which failures are meant."""
+    parser.add_argument(
+        "--state-machine",
+        metavar="NAME",
+        nargs="+",
+        help="names or ARNs of state machines, * for any characters; default: all that have opted in by their tag",
+    )
+    parser.add_argument(
+        "--since", metavar="T", default="24h", help="how long ago, as 30m, 2h or 7d, or a time in ISO 8601; default 24h"
+    )
+    parser.add_argument("--until", metavar="T", help="the end of that time, in the same forms; default now")
+    parser.add_argument("--error", metavar="PATTERN", help="name of the error, * for any characters")
+    parser.add_argument("--state", metavar="NAME", help="the state in which it failed")
+    parser.add_argument("--region", metavar="R", help="the AWS region; default as in the AWS CLI, or that of an ARN")
+    parser.add_argument("--profile", metavar="P", help="the AWS profile to use; default as in the AWS CLI")
+
+
+def check_options(options: argparse.Namespace, now: float) -> str | None:
+    """Say what is wrong with the options, if anything is."""
+    for name in ("error", "state", "region", "profile"):
+        if getattr(options, name) == "":
+            return f"--{name} is empty; give a value or leave it out"
+    for name in ("since", "until"):
+        text = getattr(options, name)
+        if text is not None and time_of(text, now) is None:
+            return f"--{name} is {text!r}; {_FORMS}"
+    since, until = times(options, now)
+    if since >= (now if until is None else until):
+        return "--since is not before --until, or not in the past; give an earlier --since"
+    return _check_machines(options.state_machine or (), options.region)
+
+
+def times(options: argparse.Namespace, now: float) -> tuple[float, float | None]:
+    """Return --since and --until, once they were checked, in seconds since the epoch."""
+    since, until = time_of(options.since, now), time_of(options.until, now) if options.until else None
+    assert since is not None
+    return since, until
+
+
+def time_of(text: str, now: float) -> float | None:
+    """Read a time, in seconds since the epoch; None where it is none. Without a zone it is local."""
+    if ago := _AGO.fullmatch(text):
+        return now - int(ago[1]) * _UNITS[ago[2]]
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def connect(options: argparse.Namespace) -> StepFunctions:
+    """Return Step Functions in the account and region that the options name; it connects when first used."""
+    if options.profile:
+        import boto3  # not for those who need no AWS: it takes a third of a second
+
+        boto3.setup_default_session(profile_name=options.profile)
+    regions = _regions(options.state_machine or ())
+    return StepFunctions(options.region or next(iter(regions), None))
+
+
+def machines(aws: StepFunctions, options: argparse.Namespace) -> list[str]:
+    """Return the ARNs of the state machines that the options name. Raises NotFoundError."""
+    return sources.named(aws, options.state_machine) if options.state_machine else sources.opted_in(aws)
+
+
+def _check_machines(names: Sequence[str], region: str | None) -> str | None:
+    for name in names:
+        if not name:
+            return "--state-machine is empty; give a name or leave it out"
+        if name.startswith("arn:") and not _MACHINE.fullmatch(name):
+            return (
+                f"--state-machine is {name!r}, which is not the ARN of a state machine; give "
+                "arn:aws:states:REGION:ACCOUNT:stateMachine:NAME, or a name; for one execution: gotostate show ARN"
+            )
+    if len(regions := _regions(names) | ({region} if region else set())) > 1:
+        return f"--state-machine and --region name {' and '.join(sorted(regions))}; give those of one region at a time"
+    return None
+
+
+def _regions(names: Sequence[str]) -> set[str]:
+    return {found["region"] for name in names if (found := _MACHINE.fullmatch(name))}

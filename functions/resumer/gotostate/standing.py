@@ -1,0 +1,233 @@
+"""How one failure stands: where it failed, what became of it, what automation decides, and what to type."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from gotostate import history, jsontext, planning, policy, reading, resumption
+from gotostate.chains import Link, Listed
+from gotostate.definition import Definition
+from gotostate.errors import GotoStateError, NotFailedError, NotFoundError, ThrottledError, TransientError
+from gotostate.events import HistoryEvent
+from gotostate.memory import Memory
+from gotostate.pace import error_code
+from gotostate.planning import Plan
+from gotostate.policy import Action, Decision
+from gotostate.report import Report
+from gotostate.resumption import ExecutionArn
+from gotostate.settings import Settings, for_machine
+from gotostate.stepfunctions import is_denied
+from gotostate.visits import Reader
+
+
+class Status(StrEnum):
+    """How a failure stands."""
+
+    OPEN = "open"
+    WAITING = "waiting"
+    RUNNING = "running"
+    RECOVERED = "recovered"
+    PREPARED = "prepared"
+    GAVE_UP = "gave up"
+    OFF = "off"
+    LEFT_TO_PARENT = "left to its parent"
+
+    @property
+    def is_resolved(self) -> bool:
+        """Tell whether nothing is left to do: a resumed or redriven execution has succeeded."""
+        return self is Status.RECOVERED
+
+
+@dataclass(frozen=True)
+class Row:
+    """One failure, with all its resumes.
+
+    machine: ARN of the state machine that people wrote. original, newest: ARNs of the first failed execution and of the
+    newest one of its chain. failed_at: when the original failed. state, error: of the newest execution that failed;
+    None where it is not known or there is none. reason: why it stands so; None where it runs or has recovered.
+    attempt: number of the newest resume, 0 for none, of max_attempts. until: when a waiting one enters its state.
+    calls: what runs again. next: what to type; None where there is nothing to do. Times in seconds since the epoch.
+    """
+
+    machine: str
+    original: str
+    newest: str
+    chain: tuple[Link, ...]
+    failed_at: float
+    status: Status
+    state: str | None
+    error: str | None
+    reason: str | None
+    attempt: int
+    max_attempts: int
+    until: float | None
+    calls: tuple[str, ...]
+    next: str | None
+
+
+def look(memory: Memory, listed: Listed, settings: Settings, *, now: float) -> Row:
+    """Find out where a failure failed and how it stands: two or three calls, one more for each kind of definition.
+
+    A failure that cannot be read is a row all the same, with the reason. Raises ThrottledError.
+    """
+    # As the listing has it, so that a failure is found again by the time that its row gives.
+    failed_at = listed.failed_at
+    if listed.is_cut:
+        listed = _with_original(memory, listed)
+    newest = listed.newest
+    own = _own_settings(memory, newest.execution if newest.has_failed else listed.original, settings)
+    row = Row(
+        machine=listed.machine,
+        original=listed.original,
+        newest=newest.execution,
+        chain=listed.chain,
+        failed_at=failed_at,
+        status=Status.RECOVERED if listed.is_resolved else Status.RUNNING,
+        state=None,
+        error=None,
+        reason=None,
+        attempt=newest.attempt + newest.redrives,
+        max_attempts=own.max_attempts,
+        until=None,
+        calls=(),
+        next=None,
+    )
+    if newest.has_failed:
+        return _with_decision(memory, row, own)
+    row = _with_failure(memory, row, listed.newest_failed or listed.chain[0])
+    return row if listed.is_resolved or not newest.attempt else _with_wait(memory, row, now)
+
+
+def _with_original(memory: Memory, listed: Listed) -> Listed:
+    """Add the original that no listing held: a redrive made it succeed, or somebody gave the resume another name."""
+    original, first = listed.original, listed.chain[0].execution
+    try:
+        if original == first:
+            original = resumption.chain_of(first, memory.aws.execution(first).input, resumed=True).original
+        if original == first:
+            return listed
+        return listed.with_original(Link.of(memory.aws.execution(original), 0))
+    except (GotoStateError, ValueError):
+        return replace(listed, original=original)
+    except Exception as error:
+        # A person may have written any ARN into an input.
+        if is_denied(error) or error_code(error) == "ValidationException":
+            return replace(listed, original=original)
+        raise
+
+
+def _own_settings(memory: Memory, execution: str, settings: Settings) -> Settings:
+    try:
+        return for_machine(reading.governing_tags(memory, ExecutionArn.parse(execution).machine_arn), settings)
+    except NotFoundError:
+        return settings
+
+
+def _with_decision(memory: Memory, row: Row, settings: Settings) -> Row:
+    """Add to the row of an execution that failed what automation decides about it, as `gotostate plan` does."""
+    arn = ExecutionArn.parse(row.newest)
+    look_first = f"gotostate plan {arn.text}"
+    try:
+        allowed = policy.by_arn(arn) or reading.opted_in(memory, arn.machine_arn, settings)
+        plan = planning.planned(reading.read(memory, Report(arn.text), settings), allowed, settings)
+    except NotFailedError as error:
+        # It was redriven since it was listed.
+        return replace(row, status=Status.RUNNING, reason=str(error))
+    except GotoStateError as error:
+        return replace(row, status=Status.GAVE_UP, reason=str(error), next=look_first)
+    except ThrottledError:
+        raise
+    except Exception as error:
+        if isinstance(error, TransientError) or is_denied(error):
+            return replace(row, status=Status.OPEN, reason=str(error), next=look_first)
+        raise
+    failure, status = plan.failure, _status(plan.decision)
+    return replace(
+        row,
+        status=status,
+        state=_state_of(failure.point, failure.ran.definition),
+        error=failure.point.ending.error,
+        reason=plan.decision.reason,
+        calls=tuple(map(str, plan.calls)),
+        next=_next(plan, status),
+    )
+
+
+def _status(decision: Decision) -> Status:
+    """Tell how a failure stands that nothing has taken up; whatever automation is yet to do about it, it is open."""
+    if decision.rule == "left-to-parent":
+        return Status.LEFT_TO_PARENT
+    if decision.rule == "aborted":
+        return Status.OPEN
+    by_action = {Action.PREPARE: Status.PREPARED, Action.GIVE_UP: Status.GAVE_UP, Action.SKIP: Status.OFF}
+    return by_action.get(decision.action, Status.OPEN)
+
+
+def _next(plan: Plan, status: Status) -> str | None:
+    """Say what to type; where something speaks against a resume, to look at it comes first."""
+    execution, decision = plan.failure.arn.text, plan.decision
+    if decision.next:
+        return decision.next
+    if decision.rule in ("off", "bad-tag", "map-run-child"):
+        return None
+    speaks_against = status in (Status.PREPARED, Status.GAVE_UP) and decision.rule not in ("prepare", "max-attempts")
+    return f"gotostate {'plan' if speaks_against or plan.state is None else 'resume'} {execution}"
+
+
+def _with_failure(memory: Memory, row: Row, failed: Link) -> Row:
+    """Add to the row of a failure that runs again, or has recovered, the state and the error of an execution of it."""
+    report = Report(
+        failed.execution,
+        started=failed.started,
+        stopped=failed.stopped,
+        version=failed.version,
+        on_plain_arn=failed.on_plain_arn,
+    )
+    try:
+        definition = memory.machine_that_ran(report).definition
+        state, error = _told(lambda: _events(memory, failed), definition)
+    except GotoStateError:
+        return row
+    except Exception as problem:
+        if is_denied(problem):
+            return row
+        raise
+    return replace(row, state=state, error=error)
+
+
+def _told(read: Callable[[], Iterator[HistoryEvent]], definition: Definition) -> tuple[str | None, str | None]:
+    """Return the state in which an execution failed and its error; reads no further than that state's beginning."""
+    reader = Reader(read(), definition)
+    reader.read_ending(None)
+    visit = next(reader, None)
+    if visit and visit.name not in definition.router_states:
+        return visit.name, reader.ending.error
+    # In front of its states: it was on its way to one.
+    return history.locate(read(), definition).resume_from, reader.ending.error
+
+
+def _events(memory: Memory, failed: Link) -> Iterator[HistoryEvent]:
+    """Yield the events, newest first, of an execution that failed; of one that was redriven those before that."""
+    events = memory.aws.events(failed.execution)
+    if not failed.has_failed:
+        for event in events:
+            if event["type"] == "ExecutionRedriven":
+                break
+    return events
+
+
+def _with_wait(memory: Memory, row: Row, now: float) -> Row:
+    """Add to the row of a resumed execution that runs until when it waits before it enters its state."""
+    newest = next(link for link in row.chain if link.execution == row.newest)
+    try:
+        resuming = jsontext.parse(memory.aws.execution(newest.execution).input)["resuming"]
+        delay = float(resuming["delaySeconds"])
+    except (GotoStateError, KeyError, TypeError, ValueError):
+        return row
+    until = (newest.started or 0.0) + delay
+    # A clock that is behind AWS's does not make one wait that was started to go on at once.
+    return replace(row, status=Status.WAITING, until=until) if delay and until > now else row
+
+
+def _state_of(point: history.FailurePoint, definition: Definition) -> str | None:
+    return point.resume_from if point.ended_in in definition.router_states else point.ended_in

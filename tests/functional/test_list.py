@@ -1,0 +1,563 @@
+"""gotostate list: a row for each failure, whatever became of it, in few calls, and that it changes nothing."""
+
+import json
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from fake_account import BEGINNING, Account, RefusalError, Run, Wired, execution_arn, failure_events, machine_arn
+from gotostate import cli, listing, recovery
+from gotostate.cli.wording import columns, timestamp
+from gotostate.errors import ThrottledError
+from gotostate.events import HistoryEvent
+from gotostate.memory import Memory
+from gotostate.nesting import STARTED_BY
+from gotostate.report import Report
+from gotostate.resumption import execution_name
+from gotostate.settings import Settings
+
+Capture = pytest.CaptureFixture[str]
+COMMANDS = Path(__file__).parents[2] / "docs" / "commands.md"
+READING = {
+    "DescribeExecution",
+    "DescribeStateMachine",
+    "DescribeStateMachineForExecution",
+    "GetExecutionHistory",
+    "GetResources",
+    "ListExecutions",
+    "ListStateMachines",
+    "ListTagsForResource",
+}
+NOW = BEGINNING + 86_400
+HOUR = 3_600.0
+
+
+def task(function: str, **more: Any) -> dict[str, Any]:
+    return {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::lambda:invoke",
+        "Parameters": {"FunctionName": function},
+        **more,
+    }
+
+
+ORDERS = {
+    "StartAt": "Reserve",
+    "States": {"Reserve": task("reserve", Next="Charge"), "Charge": task("payments-charge", End=True)},
+}
+
+
+@pytest.fixture
+def account(monkeypatch: pytest.MonkeyPatch) -> Account:
+    account = Account()
+    account.add_machine("orders", ORDERS, {"gotostate": "resume"})
+    monkeypatch.setattr("gotostate.cli.selection.StepFunctions", lambda region: Wired(account, region or "eu-west-1"))
+    monkeypatch.setattr("gotostate.cli.account.StepFunctions", lambda region: Wired(account, region))
+    monkeypatch.setattr("gotostate.cli.list._now", lambda: account.now)
+    monkeypatch.setattr("gotostate.cli.list.Memory", lambda aws: Memory(aws, clock=lambda: account.now))
+    monkeypatch.setenv("COLUMNS", "80")
+    return account
+
+
+def failed(account: Account, name: str, ago: float = HOUR, *, machine: str = "orders", **more: Any) -> str:
+    """Put an execution into the account that failed so many seconds before NOW."""
+    options = {"given": "{}", "status": "FAILED"} | {key: more.pop(key) for key in ("given", "status") if key in more}
+    account.now = NOW - ago
+    state = more.pop("state", "Charge")
+    return account.add_failure(machine, name, failure_events(state, start=options["given"], **more), **options)
+
+
+def resumed(account: Account, arn: str, after: float = 2) -> str:
+    account.now = (account.runs[arn].stopped or account.now) + after
+    found = recovery.recover(account.memory(), Report.from_event(account.event(arn)), Settings()).resumed
+    assert found
+    return found
+
+
+def ended(account: Account, arn: str, status: str, after: float = 120, error: str = "BankDown") -> str:
+    account.now = account.runs[arn].started + after
+    account.end(arn, status, failure_events("Charge", start=account.runs[arn].input, error=error))
+    return arn
+
+
+def printed(account: Account, capsys: Capture, *options: str) -> str:
+    """Run the verb, which has to succeed and must not change anything; return what it printed."""
+    account.now = NOW
+    changes = list(account.changes)
+    account.calls.clear()
+    assert cli.main(["list", *options]) == 0
+    assert account.changes == changes
+    assert set(account.calls) <= READING
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    return captured.out
+
+
+def told(account: Account, capsys: Capture, *options: str) -> dict[str, dict[str, Any]]:
+    """Return the rows, by the name of the original."""
+    rows = json.loads(printed(account, capsys, "--json", *options))["failures"]
+    return {row["execution"].rpartition(":")[2]: row for row in rows}
+
+
+def a_day(account: Account) -> None:
+    """Put the executions of the documentation into an account."""
+    account.add_machine("refunds", ORDERS, {})
+    recovered = failed(account, "order-17", 7_200, error="BankDown")
+    ended(account, resumed(account, recovered), "SUCCEEDED", 60)
+    running = failed(account, "order-18", 3_600, error="BankDown")
+    resumed(account, ended(account, resumed(account, running), "FAILED"))
+    resumed(account, failed(account, "order-19", 60, error="BankDown"), after=30)
+    failed(account, "order-20", 600, error="States.Runtime")
+    failed(account, "refund-3", 1_800, machine="refunds", state="Reserve", error="Down")
+
+
+def documented() -> list[tuple[list[str], str]]:
+    """Return each command of the documentation that is shown with its output, and the output."""
+    blocks = re.findall(r"```console\n(.*?)```", COMMANDS.read_text(encoding="utf-8"), re.DOTALL)
+    shown = re.findall(r"^\$ (gotostate list[^\n]*)\n((?:(?!\$ )[^\n]*\n)*)", "".join(blocks), re.MULTILINE)
+    return [(shlex.split(command)[2:], output) for command, output in shown if output]
+
+
+@pytest.mark.parametrize(
+    ("options", "output"), documented(), ids=lambda value: " ".join(value) if isinstance(value, list) else ""
+)
+def test_what_the_documentation_shows(account: Account, capsys: Capture, options: list[str], output: str) -> None:
+    a_day(account)
+    assert printed(account, capsys, *options) == output
+
+
+def test_the_documentation_names_all_there_is(account: Account, capsys: Capture) -> None:
+    text = COMMANDS.read_text(encoding="utf-8")
+    assert len(documented()) == 4
+    failed(account, "order-1")
+    (row,) = told(account, capsys).values()
+    members = text.partition("| member of a failure |")[2].partition("\n\n")[0]
+    named = re.findall(r"`(\w+)`", "".join(line.partition("|")[2].partition("|")[0] for line in members.splitlines()))
+    assert sorted(named) == sorted(row)
+    options = set(re.findall(r"--[a-z][a-z-]*", text.partition("| option |")[2].partition("\n\n")[0]))
+    with pytest.raises(SystemExit):
+        cli.main(["list", "--help"])
+    assert options == set(re.findall(r"--[a-z][a-z-]*", capsys.readouterr().out)) - {"--help"}
+    statuses = text.partition("| status |")[2].partition("\n\n")[0]
+    assert all(f"| `{status}" in statuses for status in listing.Status)
+
+
+# ---- How a failure stands ---------------------------------------------------------------------------
+
+
+def test_open_and_prepared_and_gave_up_and_off(account: Account, capsys: Capture) -> None:
+    account.add_machine("refunds", ORDERS, {"gotostate": "off"})
+    account.add_machine("bills", ORDERS, {"gotostate": "prepare"})
+    account.add_machine("carts", ORDERS, {})
+    account.add_machine("once", ORDERS, {"gotostate": "resume", "gotostate:max-attempts": "1"})
+    arns = {
+        "open": failed(account, "open"),
+        "prepared": failed(account, "prepared", machine="bills"),
+        "looked at": failed(account, "looked at", error="States.Runtime"),
+        "off": failed(account, "off", machine="refunds"),
+        "not asked": failed(account, "not asked", machine="carts"),
+        "gave up": failed(account, "gave up", 7_200, machine="once"),
+    }
+    newest = ended(account, resumed(account, arns["gave up"]), "FAILED", error="Down again")
+    rows = told(account, capsys, "--state-machine", "*")
+    assert {name: (row["status"], row["next"]) for name, row in rows.items()} == {
+        "open": ("open", f"gotostate resume {arns['open']}"),
+        "prepared": ("prepared", f"gotostate resume {arns['prepared']}"),
+        "looked at": ("prepared", f"gotostate plan {arns['looked at']}"),
+        "off": ("off", None),
+        "not asked": ("off", f"gotostate resume {arns['not asked']}"),
+        "gave up": ("gave up", f"gotostate resume {newest}"),
+    }
+    assert (rows["gave up"]["attempts"], rows["gave up"]["maxAttempts"]) == (1, 1)
+    assert (rows["gave up"]["state"], rows["gave up"]["error"]) == ("Charge", "Down again")
+    # What is to be typed names the newest execution, so no line of its own does.
+    assert "newest:" not in printed(account, capsys, "--state-machine", "once")
+    assert rows["open"]["calls"] == ["Charge: lambda:invoke payments-charge"]
+
+
+def test_it_says_of_a_failure_what_plan_says(account: Account, capsys: Capture) -> None:
+    account.add_machine("bills", ORDERS, {"gotostate": "prepare"})
+    failed(account, "one")
+    failed(account, "two", error="States.Permissions")
+    failed(account, "three", machine="bills")
+    failed(account, "four", kind="Fail", state="Charge")
+    for row in told(account, capsys, "--state-machine", "*").values():
+        assert cli.main(["plan", row["execution"], "--json"]) == 0
+        plan = json.loads(capsys.readouterr().out)
+        assert (row["state"], row["error"], row["reason"]) == (
+            plan["endedIn"],
+            plan["error"],
+            plan["automation"]["reason"],
+        )
+
+
+def test_waiting_running_and_recovered(account: Account, capsys: Capture) -> None:
+    waiting = resumed(account, failed(account, "waiting", 60), after=30)
+    resumed(account, failed(account, "running", 7_200))
+    ended(account, resumed(account, failed(account, "recovered", 9_000)), "SUCCEEDED")
+    rows = told(account, capsys)
+    assert {name: (row["status"], row["state"], row["error"], row["next"]) for name, row in rows.items()} == {
+        "waiting": ("waiting", "Charge", "Boom", None),
+        "running": ("running", "Charge", "Boom", None),
+        "recovered": ("recovered", "Charge", "Boom", None),
+    }
+    seconds = json.loads(account.runs[waiting].input)["resuming"]["delaySeconds"]
+    assert seconds > 30
+    assert rows["waiting"]["until"] == timestamp(account.runs[waiting].started + seconds)
+    assert rows["running"]["until"] is None
+    assert rows["waiting"]["newest"] == waiting
+    assert [(link["attempt"], link["status"]) for link in rows["recovered"]["chain"]] == [
+        (0, "FAILED"),
+        (1, "SUCCEEDED"),
+    ]
+
+
+def test_the_state_and_error_are_those_of_the_newest_failure(account: Account, capsys: Capture) -> None:
+    original = failed(account, "order-1", 7_200, state="Reserve", error="First")
+    resumed(account, ended(account, resumed(account, original), "FAILED", error="Second"))
+    row = told(account, capsys)["order-1"]
+    assert (row["state"], row["error"], row["status"], row["attempts"]) == ("Charge", "Second", "running", 2)
+    assert row["failedAt"] == timestamp(account.runs[original].stopped or 0)
+
+
+def test_a_chain_that_somebody_stopped_is_open(account: Account, capsys: Capture) -> None:
+    failed(account, "order-2", status="ABORTED")
+    newest = resumed(account, failed(account, "order-1", 7_200))
+    account.now = account.runs[newest].started + 5
+    stopped: list[HistoryEvent] = [
+        {"type": "ExecutionStarted", "id": 1, "executionStartedEventDetails": {"input": account.runs[newest].input}},
+        {"type": "WaitStateEntered", "id": 2, "stateEnteredEventDetails": {"name": "GoToState Backoff", "input": "{}"}},
+        {"type": "ExecutionAborted", "id": 3},
+    ]
+    account.end(newest, "ABORTED", stopped)
+    rows = told(account, capsys)
+    assert list(rows) == ["order-1"]
+    assert (rows["order-1"]["status"], rows["order-1"]["next"]) == ("open", f"gotostate resume {newest}")
+    # In the router it had no state of its own yet: the one that it was on its way to.
+    assert rows["order-1"]["state"] == "Charge"
+    assert cli.main(["resume", newest]) == 0
+    capsys.readouterr()
+    row = told(account, capsys)["order-1"]
+    assert (row["status"], row["state"], row["attempts"]) == ("running", "Charge", 2)
+
+
+def test_a_child_is_left_to_its_parent(account: Account, capsys: Capture) -> None:
+    start = {"Type": "Task", "Resource": "arn:aws:states:::states:startExecution.sync:2", "End": True}
+    start["Parameters"] = {"StateMachineArn": machine_arn("orders")}
+    account.add_machine("parents", {"StartAt": "Start", "States": {"Start": start}}, {"gotostate": "resume"})
+    parent = failed(account, "parent", machine="parents", state="Start")
+    failed(account, "child", given=json.dumps({STARTED_BY: parent}))
+    rows = told(account, capsys)
+    assert (rows["child"]["status"], rows["child"]["next"]) == ("left to its parent", f"gotostate plan {parent}")
+    assert rows["parent"]["status"] != "left to its parent"
+
+
+def test_a_redriven_original(account: Account, capsys: Capture) -> None:
+    again = failed(account, "order-1", 7_200)
+    ended(account, resumed(account, again), "FAILED")
+    account.redrive(again, {"type": "ExecutionFailed", "executionFailedEventDetails": {"error": "Later"}})
+    runs = failed(account, "order-2", 7_200)
+    account.now += 60
+    account.redrive(runs)
+    rows = told(account, capsys)
+    assert (rows["order-1"]["newest"], rows["order-1"]["error"], rows["order-1"]["attempts"]) == (again, "Later", 1)
+    assert rows["order-1"]["status"] == "prepared"
+    assert (rows["order-2"]["status"], rows["order-2"]["state"], rows["order-2"]["error"]) == (
+        "running",
+        "Charge",
+        "Boom",
+    )
+    assert rows["order-2"]["attempts"] == 1
+
+
+@pytest.mark.parametrize("name", ["order-1", "o" * 60])
+def test_an_original_that_a_redrive_made_succeed_after_its_resume_failed(
+    account: Account, capsys: Capture, name: str
+) -> None:
+    original = failed(account, name, 7_200)
+    ended(account, resumed(account, original), "FAILED")
+    account.now += 60
+    account.redrive(original)
+    account.now += 60
+    account.end(original, "SUCCEEDED")
+    row = told(account, capsys)[name]
+    assert (row["status"], row["newest"], row["error"]) == ("recovered", original, "BankDown")
+    assert printed(account, capsys, "--unresolved").startswith("no failures since ")
+    # Once AWS does not keep it any more, its resume stands for it.
+    del account.runs[original]
+    row = told(account, capsys)[name]
+    assert (row["status"], row["attempts"], row["execution"]) == ("open", 1, original)
+
+
+def test_what_cannot_be_read_is_a_row_all_the_same(account: Account, capsys: Capture) -> None:
+    lost, denied = failed(account, "lost"), failed(account, "denied", 7_200)
+    account.runs[lost].events[1] = {**account.runs[lost].events[1], "stateEnteredEventDetails": {"name": "Charge"}}
+    runs = resumed(account, failed(account, "runs", 9_000))
+    ended(account, runs, "SUCCEEDED")
+
+    def gate(operation: str, body: dict[str, Any]) -> None:
+        if operation == "GetExecutionHistory" and body["executionArn"].endswith((":denied", ":runs")):
+            raise RefusalError("AccessDeniedException", "not allowed")
+
+    account.gate = gate
+    rows = told(account, capsys)
+    assert {name: (row["status"], row["state"], row["next"]) for name, row in rows.items()} == {
+        "lost": ("gave up", None, f"gotostate plan {lost}"),
+        "denied": ("open", None, f"gotostate plan {denied}"),
+        "runs": ("recovered", None, None),
+    }
+    assert "has no complete input" in rows["lost"]["reason"]
+    assert "not allowed" in rows["denied"]["reason"]
+
+
+def test_a_source_that_was_deleted(account: Account, capsys: Capture) -> None:
+    """Its GoToState machine lists the resumes, whose inputs and names lead to the originals."""
+    open_, recovered = failed(account, "order-1", 7_200), failed(account, "o" * 60, 9_000)
+    newest = ended(account, resumed(account, open_), "FAILED")
+    ended(account, resumed(account, recovered), "SUCCEEDED")
+    del account.machines[machine_arn("orders")]
+    rows = {row["execution"]: row for row in told(account, capsys).values()}
+    assert {arn: (row["status"], row["state"], row["newest"] == newest) for arn, row in rows.items()} == {
+        open_: ("open", "Charge", True),
+        recovered: ("recovered", "Charge", False),
+    }
+    assert [link["attempt"] for link in rows[open_]["chain"]] == [0, 1]
+
+
+def test_an_original_that_may_not_be_read(account: Account, capsys: Capture) -> None:
+    original = failed(account, "order-1", 7_200)
+    ended(account, resumed(account, original), "SUCCEEDED")
+    account.redrive(original)
+    account.end(original, "SUCCEEDED")
+
+    def gate(operation: str, body: dict[str, Any]) -> None:
+        if operation == "DescribeExecution" and body["executionArn"] == original:
+            raise RefusalError("AccessDeniedException", "not allowed")
+
+    account.gate = gate
+    row = told(account, capsys)["order-1"]
+    assert (row["status"], row["execution"], [link["attempt"] for link in row["chain"]]) == ("recovered", original, [1])
+
+
+def test_what_changes_while_it_is_read(account: Account, capsys: Capture) -> None:
+    redriven, behind = failed(account, "redriven", 9_000), failed(account, "behind", 7_200)
+    del account.runs[behind].events[-1]
+
+    def gate(operation: str, body: dict[str, Any]) -> None:
+        if operation == "DescribeExecution" and body["executionArn"] == redriven:
+            account.redrive(redriven)
+
+    account.gate = gate
+    rows = told(account, capsys)
+    assert {name: (row["status"], row["next"]) for name, row in rows.items()} == {
+        "redriven": ("running", None),
+        "behind": ("open", f"gotostate plan {behind}"),
+    }
+    assert "does not show its end yet" in rows["behind"]["reason"]
+
+
+def test_a_function_whose_time_is_over_is_told_so(account: Account) -> None:
+    failed(account, "order-1")
+    memory = account.memory()
+    memory.aws.pace.set_deadline(60)
+
+    def gate(operation: str, body: dict[str, Any]) -> None:
+        if operation == "GetExecutionHistory":
+            raise RefusalError("ThrottlingException")
+
+    account.gate = gate
+    with pytest.raises(ThrottledError):
+        listing.rows(memory, [machine_arn("orders")], Settings(), now=NOW, since=BEGINNING)
+
+
+# ---- Which failures are shown -----------------------------------------------------------------------
+
+
+def test_unresolved_first_then_the_newest(account: Account, capsys: Capture) -> None:
+    ended(account, resumed(account, failed(account, "recovered", 120)), "SUCCEEDED", 30)
+    failed(account, "older", 9_000)
+    failed(account, "newer", 7_200)
+    failed(account, "yesterday", 90_000)
+    assert list(told(account, capsys)) == ["newer", "older", "recovered"]
+    assert list(told(account, capsys, "--limit", "1")) == ["newer"]
+    assert list(told(account, capsys, "--unresolved")) == ["newer", "older"]
+    assert list(told(account, capsys, "--since", "7d")) == ["newer", "older", "yesterday", "recovered"]
+    assert list(told(account, capsys, "--since", "7d", "--until", "2h")) == ["older", "yesterday"]
+    assert list(told(account, capsys, "--since", "2026-05-02T01:00+02:00", "--until", "2026-05-01T23:30Z")) == ["older"]
+
+
+def test_filters_look_at_all_and_the_limit_says_how_many_more(account: Account, capsys: Capture) -> None:
+    for number in range(5):
+        failed(account, f"down-{number}", 1_000 + number, error="BankDown")
+        failed(account, f"full-{number}", 2_000 + number, error="DiskFull", state="Reserve")
+    assert list(told(account, capsys, "--error", "Disk*", "--limit", "2")) == ["full-0", "full-1"]
+    assert json.loads(printed(account, capsys, "--error", "Disk*", "--limit", "2", "--json"))["more"] == 3
+    assert account.calls["GetExecutionHistory"] == 10
+    assert list(told(account, capsys, "--state", "Reserve")) == [f"full-{number}" for number in range(5)]
+    assert list(told(account, capsys, "--state", "Reserve", "--error", "BankDown")) == []
+    assert json.loads(printed(account, capsys, "--limit", "3", "--json"))["more"] == 7
+    assert account.calls["GetExecutionHistory"] == 3
+    assert "7 more: --limit 10 shows all, --group counts them\n" in printed(account, capsys, "--limit", "3")
+    groups = json.loads(printed(account, capsys, "--group", "--json"))["groups"]
+    assert [(group["state"], group["error"], group["count"]) for group in groups] == [
+        ("Charge", "BankDown", 5),
+        ("Reserve", "DiskFull", 5),
+    ]
+
+
+def test_machines_by_name_by_arn_and_by_their_tag(account: Account, capsys: Capture) -> None:
+    account.add_machine("refunds", ORDERS, {})
+    failed(account, "refund-1", machine="refunds")
+    ended(account, resumed(account, failed(account, "order-1", 7_200)), "FAILED")
+    assert list(told(account, capsys)) == ["order-1"]
+    assert list(told(account, capsys, "--state-machine", "ref*")) == ["refund-1"]
+    assert list(told(account, capsys, "--state-machine", machine_arn("refunds"))) == ["refund-1"]
+    assert list(told(account, capsys, "--state-machine", "refunds", "orders-with-GoToState")) == ["refund-1", "order-1"]
+    assert cli.main(["list", "--state-machine", "ordres"]) == 1
+    assert "no Standard state machine is named 'ordres'; to see the names: aws" in capsys.readouterr().err
+    assert cli.main(["list", "--state-machine", machine_arn("ordres")]) == 1
+    assert "ordres does not exist (any more)" in capsys.readouterr().err
+
+
+def test_nothing_to_show(account: Account, capsys: Capture) -> None:
+    assert printed(account, capsys, "--since", "2h") == "no failures since 2026-05-01T23:46:40.000Z\n"
+    assert printed(account, capsys, "--json") == '{"failures":[],"more":0}\n'
+    assert printed(account, capsys, "--json", "--group") == '{"groups":[]}\n'
+    account.machines.clear()
+    said = "no state machine has opted in: tag one gotostate=resume, or name some with --state-machine\n"
+    assert printed(account, capsys) == said
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--since", "soon"], "--since is 'soon'; give how long ago, as 30m, 2h or 7d, or a time in ISO 8601"),
+        (["--limit", "0"], "--limit is '0'; give a whole number of at least 1"),
+        (["--limit", "many"], "--limit is 'many'; give a whole number of at least 1"),
+        (["--limit", "5", "--group"], "leave one of them out"),
+        (["--state", ""], "--state is empty; give a value or leave it out"),
+    ],
+)
+def test_wrong_usage(account: Account, capsys: Capture, options: list[str], said: str) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        cli.main(["list", *options])
+    assert exit_.value.code == 2
+    assert said in capsys.readouterr().err
+    assert not account.calls
+
+
+def test_region_and_profile(account: Account, capsys: Capture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    regions = []
+
+    def connect(region: str | None) -> Wired:
+        regions.append(region)
+        return Wired(account)
+
+    monkeypatch.setattr("gotostate.cli.selection.StepFunctions", connect)
+    (tmp_path / "config").write_text(
+        "[profile ops]\nregion = eu-north-1\naws_access_key_id = a\naws_secret_access_key = b\n"
+    )
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    printed(account, capsys, "--region", "eu-west-3", "--profile", "ops")
+    assert boto3.DEFAULT_SESSION
+    assert boto3.DEFAULT_SESSION.profile_name == "ops"
+    printed(account, capsys, "--state-machine", machine_arn("orders"))
+    assert regions == ["eu-west-3", "eu-west-1"]
+    assert cli.main(["list", "--profile", "nobody"]) == 1
+    assert "nobody" in capsys.readouterr().err
+
+
+# ---- What it looks like -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("width", [80, 60, 200])
+def test_the_table_fits_the_terminal_and_nothing_acts_on_it(
+    account: Account, capsys: Capture, monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    account.add_machine("漢" * 30, ORDERS, {"gotostate": "resume"})
+    failed(account, "order-" + "x" * 74, error="Evil\x1b[2J\u202e" + "y" * 90)
+    failed(account, "order-2", machine="漢" * 30)
+    lines = printed(account, capsys).splitlines()
+    assert all(columns(line) <= width for line in lines if not line.startswith("  "))
+    assert "\x1b" not in "".join(lines)
+    header, *rows = [line for line in lines if not line.startswith("  ")]
+    assert header.split() == ["MACHINE", "EXECUTION", "STATE", "ERROR", "STATUS", "AGE"]
+    assert all("open" in row for row in rows)
+    assert sum("..." in row for row in rows) >= 1
+    # What is to be copied is whole.
+    assert f"  next: gotostate resume {execution_arn('orders', 'order-' + 'x' * 74)}" in lines
+
+
+def test_the_names_in_the_json_are_stable(account: Account, capsys: Capture) -> None:
+    failed(account, "order-1")
+    answer = json.loads(printed(account, capsys, "--json"))
+    assert list(answer) == ["failures", "more"]
+    (row,) = answer["failures"]
+    assert set(row) == {
+        "execution", "machine", "state", "error", "status", "reason", "failedAt", "attempts", "maxAttempts", "newest",
+        "until", "calls", "next", "chain",
+    }  # fmt: skip
+    assert set(row["chain"][0]) == {"execution", "status", "attempt", "started", "stopped", "redriven"}
+    (group,) = json.loads(printed(account, capsys, "--json", "--group"))["groups"]
+    assert set(group) == {"machine", "state", "error", "count", "first", "last"}
+
+
+# ---- What it costs ----------------------------------------------------------------------------------
+
+
+def storm(account: Account, count: int, resumed: int) -> None:
+    """Put failures of one storm into an account; resumed: how many were, and have recovered. The newest are open."""
+    machine, events = account.machines[machine_arn("orders")], failure_events("Charge")
+    account.add_machine("orders-with-GoToState", ORDERS, {"gotostate": "resume"})
+    for number in range(count):
+        arn, started = execution_arn("orders", f"order-{number}"), BEGINNING + number
+        account.runs[arn] = Run(arn, "FAILED", "{}", machine.revision, None, started, events, started + 1)
+        if number < resumed:
+            name = execution_name(f"order-{number}", arn, 3, 1)
+            again = execution_arn("orders-with-GoToState", name)
+            run = Run(again, "SUCCEEDED", "{}", machine.revision, None, started + 2, events, started + 80)
+            account.runs[again] = run
+    account.now = BEGINNING + count + 60
+
+
+@pytest.mark.parametrize(
+    ("resumed", "options", "listings", "calls"),
+    [
+        # Pages of a thousand: ten of those that failed, and one each of those that timed out, run, and were resumed.
+        (0, ("--state-machine", "orders", "--limit", "3"), 13, 23),
+        (5_000, ("--limit", "2", "--unresolved"), 17, 25),
+        (10_000, ("--state-machine", machine_arn("orders"), "--limit", "1"), 22, 25),
+    ],
+)
+def test_ten_thousand_failures_take_25_calls(
+    account: Account, capsys: Capture, resumed: int, options: tuple[str, ...], listings: int, calls: int
+) -> None:
+    storm(account, 10_000, resumed)
+    answer = json.loads(printed(account, capsys, "--json", *options))
+    assert answer["failures"][0]["execution"] == execution_arn("orders", "order-9999")
+    assert len(answer["failures"]) + answer["more"] == (10_000 - resumed if "--unresolved" in options else 10_000)
+    assert account.calls["ListExecutions"] == listings
+    assert sum(account.calls.values()) == calls
+
+
+def test_rows_cost_two_calls_each_once_the_definition_is_known(account: Account, capsys: Capture) -> None:
+    storm(account, 100, 0)
+    printed(account, capsys, "--state-machine", "orders", "--limit", "5")
+    five = sum(account.calls.values())
+    printed(account, capsys, "--state-machine", "orders", "--limit", "15")
+    assert sum(account.calls.values()) - five == 2 * 10
+
+
+def test_the_bulk_of_a_listing_is_joined_without_a_look(account: Account) -> None:
+    """What a bulk resume and a widget begin with: the interface of the library."""
+    storm(account, 30, 10)
+    found = listing.rows(
+        account.memory(), [machine_arn("orders")], Settings(), now=account.now, since=BEGINNING, limit=0
+    )
+    assert (found.rows, found.more) == ((), 30)
+    assert set(account.calls) == {"ListExecutions"}
