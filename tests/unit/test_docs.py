@@ -1,0 +1,75 @@
+"""The tables of the documents hold what the code and the template hold, and nothing else."""
+
+import ast
+import re
+from pathlib import Path
+
+import measures
+import yaml
+
+ROOT = Path(__file__).parents[2]
+README, RUNBOOK = (ROOT / "README.md").read_text(), (ROOT / "docs" / "runbook.md").read_text()
+CODE = ROOT / "functions" / "resumer"
+
+
+class Template(yaml.SafeLoader):
+    """Reads a template; what stands behind CloudFormation's own tags is of no interest here."""
+
+
+Template.add_multi_constructor("!", lambda loader, tag, node: tag)
+TEMPLATE = yaml.load((ROOT / "template.yaml").read_text(), Template)  # noqa: S506  it is a SafeLoader
+
+
+def rows(text: str, heading: str) -> list[list[str]]:
+    """Return the cells of the first table below a heading, its head left out."""
+    below = re.split(rf"^#+ {re.escape(heading)}$", text, maxsplit=1, flags=re.MULTILINE)[1]
+    table = re.search(r"(?:^\|.*\n)+", below, re.MULTILINE)
+    assert table, heading
+    lines = table[0].splitlines()[2:]
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
+
+
+def names(found: list[list[str]]) -> list[str]:
+    return [name for row in found for name in re.findall(r"`([^`]+)`", row[0])]
+
+
+def test_every_parameter_is_in_the_table_with_its_default() -> None:
+    table = {name: row[1] for row in rows(README, "Deploy into an account") for name in names([row])}
+    assert list(table) == list(dict.fromkeys(table))
+    parameters = TEMPLATE["Parameters"]
+    assert set(table) == set(parameters)
+    for name, default in table.items():
+        real = str(parameters[name]["Default"])
+        # A list of errors stands in a document of its own.
+        assert default.strip("`") in (real or "none", "`none`") or default.startswith("["), name
+
+
+def rules() -> set[str]:
+    """Return the codes that outcomes may have, from the code."""
+    found = set()
+    for path in (*CODE.glob("*.py"), *(CODE / "gotostate").glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call):
+                given = {"Decision": node.args[1:2], "Obstacle": node.args[:1], "Outcome": node.args[1:2]}
+                made = ast.unparse(node.func).rpartition(".")[2]
+                found |= {arg.value for arg in given.get(made, []) if isinstance(arg, ast.Constant)}
+    # Its constant; and those that have the tag's own word.
+    return {str(rule) for rule in found} | {"role", "resume", "prepare"}
+
+
+def test_every_rule_is_in_the_runbook() -> None:
+    documented = names(rows(RUNBOOK, "Outcomes by rule"))
+    assert len(documented) == len(set(documented))
+    # By hand no outcome is told.
+    assert set(documented) == rules() - {"by-hand"}
+
+
+def test_every_metric_is_in_the_runbook() -> None:
+    counted = {*measures.OUTCOMES.values(), measures.FAILURES, measures.SECONDS_TO_RECOVERY, measures.THROTTLED}
+    assert set(names(rows(RUNBOOK, "Metrics"))) == counted
+
+
+def test_every_alarm_has_an_entry_in_the_runbook() -> None:
+    alarms = {name for name, found in TEMPLATE["Resources"].items() if found["Type"] == "AWS::CloudWatch::Alarm"}
+    documented = re.findall(r"^### Alarm: .*\n+`(\w+)`", RUNBOOK, re.MULTILINE)
+    assert set(documented) == alarms
