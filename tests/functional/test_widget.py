@@ -213,6 +213,7 @@ def test_a_request_is_put_on_the_queue_as_the_resumer_takes_it(account: Account)
             "detail-type": "Recovery Requested",
             "detail": {
                 "executionArn": ORDER,
+                "redriveCount": 0,
                 "by": "somebody on the dashboard sfn-resume-recoveries of account 123456789012",
                 "reason": "the resume from 'Charge' was confirmed",
             },

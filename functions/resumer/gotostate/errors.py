@@ -41,8 +41,20 @@ class StillRunningError(NotFailedError):
     """The history does not show the end that was reported: the execution runs, or the read is behind."""
 
 
+class RedrivenError(NotFailedError):
+    """The execution was redriven since it failed, and runs again."""
+
+
 class NothingToResumeError(GotoStateError):
     """The execution failed, but no state of it can usefully be entered again."""
+
+
+class NotSkippableError(GotoStateError):
+    """The execution cannot go on after the state in which it failed."""
+
+
+class UnconfirmedError(GotoStateError):
+    """Nobody confirmed what was asked for, so that nothing was done."""
 
 
 class NeedsForceError(GotoStateError):

@@ -72,8 +72,8 @@ class Failure:
 
     @property
     def tries(self) -> int:
-        """How often work was taken up before this failure: resumes in its chain, and redrives of this execution."""
-        return self.chain.attempt + self.redrives
+        """How often work was taken up before this failure: the resumes and the redrives in its chain."""
+        return self.chain.attempt + self.chain.redrives + self.redrives
 
     @property
     def attempt(self) -> int:

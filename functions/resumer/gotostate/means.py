@@ -6,7 +6,7 @@ from gotostate.containers import is_distributed
 from gotostate.definition import Definition, with_inner
 from gotostate.failure import Failure
 
-ROLE = "role"
+ROLE, NOT_REDRIVABLE = "role", "not-redrivable"
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ A child that a .sync parent awaits is its parent's to deal with: the parent's ow
 child's work again, so resuming the child as well would run that work twice. All others are resumed.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -27,6 +28,15 @@ class Pattern(StrEnum):
     UNKNOWN = "unknown"
 
 
+# In the place of a parent's ARN, where the input gives something else.
+UNNAMED = "(its input names no execution)"
+# https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html tells what is in no name.
+_NAME = r"""[^\s<>{}\[\]?*"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f]+"""
+_EXECUTION = re.compile(
+    rf"arn:aws[a-z-]*:states:[a-z0-9-]+:\d{{12}}:(?:execution|express):{_NAME}:{_NAME}(?::{_NAME})?"
+)
+
+
 @dataclass(frozen=True)
 class Parent:
     """The execution that started this one, and how.
@@ -38,6 +48,11 @@ class Parent:
     pattern: Pattern
     recovers: bool = False
 
+    @property
+    def is_named(self) -> bool:
+        """Tell whether it is known by its ARN."""
+        return self.execution != UNNAMED
+
 
 def is_express(parent_arn: str) -> bool:
     """Tell whether a parent is an Express execution, which can neither wait for a child nor for a callback."""
@@ -45,10 +60,15 @@ def is_express(parent_arn: str) -> bool:
 
 
 def parent_of(execution_input: str) -> str | None:
-    """Return the ARN of the parent execution that an input names; None if it names none."""
+    """Return the ARN of the parent execution that an input names, UNNAMED for what is no ARN; None if it names none.
+
+    Whoever starts an execution writes its input, so nothing else of it may be shown or typed.
+    """
     value = jsontext.parse(execution_input)
     parent = value.get(STARTED_BY) if isinstance(value, dict) else None
-    return parent if isinstance(parent, str) and parent else None
+    if not isinstance(parent, str) or not parent:
+        return None
+    return parent if _EXECUTION.fullmatch(parent) else UNNAMED
 
 
 def patterns_in(parent: Definition, child_machine_arn: str) -> set[Pattern]:

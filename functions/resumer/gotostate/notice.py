@@ -19,7 +19,7 @@ MOST_CALLS = 20
 LONGEST_TEXT = 1_000
 
 # Outcomes that are not told: of machines that never opted in, of what is none of theirs, and what was told before.
-_SILENT = ("not-opted-in", "off", "bad-event", "map-run-child", "not-a-resume")
+_SILENT = ("not-opted-in", "off", "bad-event", "map-run-child", "not-a-resume", "already-redriven")
 
 
 def is_told(outcome: Outcome) -> bool:

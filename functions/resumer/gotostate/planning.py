@@ -55,6 +55,8 @@ class Plan:
     @property
     def inside(self) -> str | None:
         """Say how a Parallel or Map is entered; None of another state."""
+        if self.decision.action is Action.REDRIVE and (self.record or self.whole):
+            return f"AWS runs again what had not succeeded inside {self.state!r}"
         if self.record:
             return str(self.record)
         return f"the whole of {self.state!r} runs again: {self.whole}" if self.whole else None
@@ -100,6 +102,7 @@ class Plan:
             original_input=failure.chain.original_input if failure.source.reads_execution_input else None,
             inside=self.record.elements if self.record else None,
             asked=self.asked or failure.chain.asked,
+            redrives=failure.chain.redrives + failure.redrives,
         )
 
 

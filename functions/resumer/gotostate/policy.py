@@ -3,6 +3,7 @@
 The Lambda and the command decide by the same rules; by hand, what holds automation back is a remark.
 """
 
+import shlex
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -19,6 +20,7 @@ AUTOMATIC = ("FAILED", "TIMED_OUT")
 # The last event that an execution may have (https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html).
 LAST_EVENT = 25_000
 LONGEST_QUEUE_DELAY = 900
+_FAIL_STATE = (Why.CAUGHT, Why.WORKED, Why.FAIL_INSIDE)
 
 
 class Action(StrEnum):
@@ -139,12 +141,13 @@ def requested(
     """
     if allowed.action is Action.SKIP:
         return allowed
-    parent = _by_parent(failure)
-    for decision in (parent if parent and parent.needs_force else None, _nothing_left(failure)):
+    found = (_by_parent(failure), _earlier_ran_on(failure, settings), _original_went_on(failure))
+    for decision in (*(one for one in found if one and one.needs_force), _nothing_left(failure)):
         if decision:
             return decision
     by_means = _by_means(failure, settings, no_room)
-    if by_means and (by_means.action is Action.REDRIVE or no_room):
+    # Where a redrive was wanted and GoToState is exact, the person has what they asked for.
+    if by_means and by_means.rule != means.NOT_REDRIVABLE:
         return by_means
     why = f": {asked.reason}" if asked.reason else ""
     return Decision(Action.RESUME, "requested", f"asked for by {asked.by}{why}")
@@ -216,11 +219,14 @@ def _by_means(failure: Failure, settings: Settings, no_room: str | None) -> Deci
         return Decision(Action.PREPARE, lasting.rule, f"{lasting.reason}; {lasting.remedy}") if lasting else None
     if settings.strategy is Strategy.REDRIVE:
         wanted = f"{settings.source_of('strategy', 'Strategy')} is redrive"
-        obstacle = means.Obstacle("not-redrivable", wanted, "resume it by hand")
+        obstacle = means.Obstacle(means.NOT_REDRIVABLE, wanted, "resume it by hand")
     if obstacle is None:
         return None
-    if failure.redrive and failure.redrive.why_not:
-        cannot = f"it is not redriven: {failure.redrive.why_not}"
+    why_not = failure.redrive.why_not if failure.redrive else None
+    if failure.point.why in _FAIL_STATE:
+        why_not = "a redriven Fail state fails again"
+    if why_not:
+        cannot = f"it is not redriven: {why_not}"
         return Decision(Action.PREPARE, obstacle.rule, f"{obstacle.reason}; {cannot}; {obstacle.remedy}")
     return Decision(Action.REDRIVE, "redrive", obstacle.reason)
 
@@ -229,7 +235,7 @@ def _by_parent(failure: Failure) -> Decision | None:
     parent = failure.parent
     if parent is None or parent.pattern in (Pattern.FIRE_AND_FORGET, Pattern.CALLBACK):
         return None
-    look = f"gotostate plan {parent.execution}"
+    look = f"gotostate plan {shlex.quote(parent.execution)}" if parent.is_named else None
     if parent.pattern is Pattern.UNKNOWN:
         return Decision(
             Action.PREPARE,
@@ -274,6 +280,8 @@ def _earlier_ran_on(failure: Failure, settings: Settings) -> Decision | None:
                 "resumed-before-redrive",
                 f"before its redrive it was resumed by {earlier.execution}, which is {earlier.status}: "
                 "to resume it again may do that work twice",
+                needs_force=True,
+                next=f"gotostate plan {shlex.quote(earlier.execution)}",
             )
     return None
 
@@ -286,12 +294,14 @@ def _original_went_on(failure: Failure) -> Decision | None:
         "original-redriven",
         f"the original execution {failure.chain.original} was redriven meanwhile and is {failure.original}: "
         "to resume this one as well may do its work twice",
+        needs_force=True,
+        next=f"gotostate plan {shlex.quote(failure.chain.original)}",
     )
 
 
 def _by_point(failure: Failure) -> Decision | None:
     why = failure.point.why
-    if why in (Why.CAUGHT, Why.WORKED, Why.FAIL_INSIDE):
+    if why in _FAIL_STATE:
         return Decision(
             Action.PREPARE, "fail-state", f"{why}; failing was deliberate, so resuming needs approval by hand"
         )

@@ -10,6 +10,7 @@ from gotostate.errors import (
     GotoStateError,
     NotFailedError,
     NotFoundError,
+    RedrivenError,
     StillRunningError,
     TransientError,
 )
@@ -66,7 +67,9 @@ def _read_alone(memory: Memory, report: Report) -> Failure:
         source_arn = resumption.source_of(tags, arn.machine_arn) or ExecutionArn.parse(chain.original).machine_arn
     source = memory.source_of(ran.definition)
     in_added = failed_in_added(point, ran.definition)
-    return Failure(arn, ran, source, source_arn, tags, chain, point, failed_in_added=in_added, redrives=report.redrives)
+    # A late report of an earlier failure: the history tells.
+    redrives = max(report.redrives, len(point.ending.earlier))
+    return Failure(arn, ran, source, source_arn, tags, chain, point, failed_in_added=in_added, redrives=redrives)
 
 
 def redrive_of(memory: Memory, failure: Failure) -> Redrive:
@@ -78,7 +81,7 @@ def redrive_of(memory: Memory, failure: Failure) -> Redrive:
     if execution.status == "RUNNING" and execution.redrive_count <= failure.redrives:
         raise TransientError(f"DescribeExecution does not show the failure of {failure.arn.text} yet; try again")
     if execution.status not in ENDED_BADLY:
-        raise NotFailedError(f"the execution is {execution.status} by now")
+        raise RedrivenError(f"the execution was redriven, and is {execution.status} by now")
     if execution.redrive == "REDRIVABLE":
         return Redrive(None)
     if execution.redrive is None:
@@ -110,7 +113,7 @@ def _completed(memory: Memory, report: Report) -> Report:
         execution.redriven and report.stopped and execution.redriven < report.stopped
     )
     is_behind = execution.redrive_count < redrives or (execution.status == "RUNNING" and not redriven_since)
-    if report.is_event and is_behind:
+    if (report.is_event or report.is_due) and is_behind:
         raise TransientError(f"DescribeExecution does not show the failure of {report.execution} yet; try again")
     if execution.status not in ENDED_BADLY:
         raise NotFailedError(

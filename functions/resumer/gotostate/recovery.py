@@ -1,5 +1,6 @@
 """A recovery from beginning to end: read the failure, decide, ensure the machine, start."""
 
+import shlex
 from dataclasses import replace
 
 from gotostate import jsontext, machines, planning, policy, resumption
@@ -8,11 +9,12 @@ from gotostate.errors import (
     NotFailedError,
     NotFoundError,
     NotRedrivableError,
+    RedrivenError,
     RefusedError,
     TransientError,
 )
 from gotostate.events import seconds as seconds_of
-from gotostate.failure import Failure, Redrive
+from gotostate.failure import Failure
 from gotostate.memory import Memory
 from gotostate.outcome import Outcome, Result
 from gotostate.planning import Plan
@@ -74,8 +76,10 @@ def _failed(memory: Memory, report: Report, allowed: Decision, settings: Setting
         failure = read(memory, report, settings)
     except GotoStateError as error:
         return _unread(memory, report, error)
-    if report.is_due and failure.redrives != report.redrives:
-        decision = Decision(Action.SKIP, "not-failed", "it was redriven meanwhile, and failed again")
+    # What waited, or was confirmed, is one failure; a later one is dealt with by its own event.
+    is_of_one = not report.is_event and report.redrives is not None
+    if is_of_one and failure.redrives != report.redrives:
+        decision = Decision(Action.SKIP, "already-redriven", "it was redriven meanwhile, and failed again")
         return _settled(report.execution, Result.SKIPPED, decision)
     return _dealt_with(memory, failure, allowed, settings, report)
 
@@ -93,9 +97,12 @@ def _dealt_with(
         return carry_out(memory, plan, settings)
     except NotRedrivableError as error:
         try:
-            failure = replace(failure, redrive=Redrive(redrive_of(memory, failure).why_not or str(error)))
+            redrive = redrive_of(memory, failure)
         except (NotFoundError, NotFailedError) as gone:
             return _unread(memory, report, gone)
+        if redrive.why_not is None:
+            raise TransientError(f"AWS refuses a redrive that it calls possible ({error}); try again") from error
+        failure = replace(failure, redrive=redrive)
     except RefusedError as error:
         if not plan.record:
             return _refused(plan, error, settings)
@@ -116,17 +123,15 @@ def _recovered(memory: Memory, report: Report) -> Outcome:
     given = report.input if report.input is not None else memory.aws.execution(report.execution).input
     chain = resumption.chain_of(report.execution, given, resumed=arn.machine_name.endswith(resumption.SUFFIX))
     redrives = report.redrives or 0
-    attempt = chain.attempt + redrives
+    attempt = chain.attempt + chain.redrives + redrives
     if not attempt:
         decision = Decision(Action.SKIP, "not-a-resume", "it succeeded, and it resumed no failure")
         return _settled(report.execution, Result.SKIPPED, decision)
-    try:
-        failed_at = memory.aws.execution(chain.original).stopped if chain.attempt else first_end(memory, arn, redrives)
-    except NotFoundError:
-        failed_at = None
-    seconds = None if failed_at is None or report.stopped is None else round(report.stopped - failed_at)
-    took = "" if seconds is None else f", {seconds} s after the original failure"
-    reason = f"attempt {attempt} succeeded{took}"
+    failed_at = _first_failed_at(memory, chain.original, redrives)
+    took = None if failed_at is None or report.stopped is None else round(report.stopped - failed_at)
+    seconds = took if took is not None and took >= 0 else None
+    after = "" if seconds is None else f", {seconds} s after the original failure"
+    reason = f"attempt {attempt} succeeded{after}"
     return Outcome(
         Result.RECOVERED,
         "recovered",
@@ -144,21 +149,33 @@ def _recovered(memory: Memory, report: Report) -> Outcome:
     )
 
 
-def first_end(memory: Memory, arn: ExecutionArn, redrives: int) -> float | None:
-    """Tell when a redriven execution failed first, in seconds since the epoch; None where the history is behind."""
-    for event in memory.aws.events(arn.text):
-        if event["type"] == "ExecutionRedriven":
-            redrives -= 1
-        elif not redrives:
-            return seconds_of(event.get("timestamp"))
+def _first_failed_at(memory: Memory, original: str, redrives: int) -> float | None:
+    """Tell when an execution failed first, in seconds since the epoch; None where AWS does not say (any more).
+
+    redrives: how often it was redriven, where that is known.
+    """
+    try:
+        if not redrives:
+            execution = memory.aws.execution(original)
+            if not execution.redrive_count:
+                return execution.stopped
+            redrives = execution.redrive_count
+        for event in memory.aws.events(original):
+            if event["type"] == "ExecutionRedriven":
+                redrives -= 1
+            elif not redrives:
+                return seconds_of(event.get("timestamp"))
+    except NotFoundError:
+        pass
     return None
 
 
 def _unread(memory: Memory, report: Report, error: GotoStateError) -> Outcome:
     """Tell what comes of a failure that was not read. Raises TransientError where a read may be behind."""
-    if isinstance(error, NotFoundError) and memory.is_recent(report):
+    if isinstance(error, NotFoundError) and (memory.is_recent(report) or report.is_due):
         raise TransientError(f"AWS does not show what has just failed: {error}; try again in a minute") from error
-    for kind, rule in ((NotFoundError, "not-found"), (NotFailedError, "not-failed")):
+    rules = ((NotFoundError, "not-found"), (RedrivenError, "already-redriven"), (NotFailedError, "not-failed"))
+    for kind, rule in rules:
         if isinstance(error, kind):
             return _settled(report.execution, Result.SKIPPED, Decision(Action.SKIP, rule, str(error)))
     return _settled(report.execution, Result.GAVE_UP, Decision(Action.GIVE_UP, "unreadable", str(error)))
@@ -278,7 +295,8 @@ def _settled(execution: str, result: Result, decision: Decision) -> Outcome:
 
 
 def _next(execution: str, result: Result, decision: Decision) -> str | None:
-    look, resume = f"gotostate plan {execution}", f"gotostate resume {execution}"
+    arn = shlex.quote(execution)
+    look, resume = f"gotostate plan {arn}", f"gotostate resume {arn}"
     if decision.next:
         return decision.next
     if result is Result.PREPARED:

@@ -57,7 +57,7 @@ class Report:
         if not isinstance(detail, Mapping) or not arn:
             raise ReportError("the event's detail has no executionArn")
         if kind == REQUEST:
-            return cls(arn, asked=_asked(detail))
+            return cls(arn, redrives=_count(detail.get("redriveCount")), asked=_asked(detail))
         if kind == REDRIVE_DUE:
             return cls(arn, redrives=_count(detail.get("redriveCount")) or 0, is_due=True)
         if detail.get("status") not in (*STATUSES, SUCCEEDED):
@@ -91,10 +91,14 @@ def redrive_due(execution: str, redrives: int) -> dict[str, Any]:
     return {"source": source, "detail-type": kind, "detail": {"executionArn": execution, "redriveCount": redrives}}
 
 
-def request(execution: str, asked: Asked) -> dict[str, Any]:
-    """Write the event by which a person asks for a recovery through the queue."""
+def request(execution: str, asked: Asked, redrives: int | None = None) -> dict[str, Any]:
+    """Write the event by which a person asks for a recovery through the queue.
+
+    redrives: how often the execution had been redriven when it failed: what is asked for is the recovery of that
+    failure, and not of a later one.
+    """
     source, kind = REQUEST
-    detail = {"executionArn": execution, "by": asked.by, "reason": asked.reason}
+    detail = {"executionArn": execution, "redriveCount": redrives, "by": asked.by, "reason": asked.reason}
     return {"source": source, "detail-type": kind, "detail": detail}
 
 

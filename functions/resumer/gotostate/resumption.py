@@ -18,6 +18,7 @@ LONGEST_REASON = 256
 
 _NOT_IN_TAGS = re.compile(r"[^\w .:/+\-@]")
 _ESCAPED = re.compile(r"=([0-9a-f]+)=")
+_PARTITION, _REGION, _ACCOUNT = re.compile(r"aws[a-z-]*"), re.compile(r"[a-z0-9-]+"), re.compile(r"\d{12}")
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,8 @@ class ExecutionArn:
                 f"{text!r} is an Express execution: Step Functions keeps no history of it to resume from; "
                 "only Standard executions can be resumed"
             )
-        if parts[5] != "execution" or len(parts) != 8 or not all(parts[1:]):
+        is_place = _PARTITION.fullmatch(parts[1]) and _REGION.fullmatch(parts[3]) and _ACCOUNT.fullmatch(parts[4])
+        if parts[5] != "execution" or len(parts) != 8 or not all(parts[1:]) or not is_place:
             raise ArnError(f"{text!r} is not the ARN of an execution; {expected}")
         return cls(text, ":".join(parts[:5]), parts[3], parts[6], parts[7])
 
@@ -144,6 +146,7 @@ class Chain:
     original_input: the original execution's input, its members' texts by name; None if it was no object.
     record: JSON text of what the execution was told of the inside of a Parallel or Map (record.py), if it was.
     asked: who asked for a resume of this chain in person, the last one; None where automation did all.
+    redrives: how often the executions before this one in the chain were redriven.
     """
 
     original: str
@@ -151,6 +154,7 @@ class Chain:
     original_input: Mapping[str, str] | None
     record: str | None = None
     asked: Asked | None = None
+    redrives: int = 0
 
 
 def chain_of(execution_arn: str, execution_input: str, *, resumed: bool) -> Chain:
@@ -173,17 +177,19 @@ def chain_of(execution_arn: str, execution_input: str, *, resumed: bool) -> Chai
     if not isinstance(attempt, int) or isinstance(attempt, bool) or attempt < 1:
         return Chain(execution_arn, 0, beside, record, asked)
     # A person may have written anything there.
-    if not isinstance(original, str) or not _is_execution(original):
+    if not isinstance(original, str) or not _is_beside(original, execution_arn):
         return Chain(execution_arn, 0, beside, record, asked)
-    return Chain(original, attempt, beside, record, asked)
+    redrives = resuming.get("redrives")
+    counted = redrives if isinstance(redrives, int) and not isinstance(redrives, bool) and redrives > 0 else 0
+    return Chain(original, attempt, beside, record, asked, counted)
 
 
-def _is_execution(arn: str) -> bool:
+def _is_beside(arn: str, other: str) -> bool:
+    """Tell whether a text is the ARN of an execution in the account and region of another one."""
     try:
-        ExecutionArn.parse(arn)
+        return ExecutionArn.parse(arn).prefix == ":".join(other.split(":")[:5])
     except ArnError:
         return False
-    return True
 
 
 def resume_input(
@@ -198,12 +204,14 @@ def resume_input(
     original_input: Mapping[str, str] | None = None,
     inside: Sequence[str] | None = None,
     asked: Asked | None = None,
+    redrives: int = 0,
 ) -> str:
     """Write the input of a resumed execution; state_input, variables and original_input are JSON texts.
 
     execution: the first failed execution of the chain; failed: the one that is resumed.
     original_input: put beside 'resuming', for definitions that read the execution's input.
-    inside: the JSON texts of a container's record. asked: who asked for it in person.
+    inside: the JSON texts of a container's record. asked: who asked for it in person. redrives: how
+    often executions of the chain were redriven so far.
 
     Raises InputError when it would be larger than Step Functions takes.
     """
@@ -215,6 +223,8 @@ def resume_input(
         "variables": jsontext.join(variables),
         "input": state_input.strip(" \t\r\n"),
     }
+    if redrives:
+        resuming["redrives"] = jsontext.write(redrives)
     if asked:
         resuming |= {name: jsontext.write(value) for name, value in vars(asked).items() if value is not None}
     if inside is not None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gotostate.definition import Definition
-from gotostate.errors import DefinitionError, HistoryError, NotFailedError, StillRunningError
+from gotostate.errors import DefinitionError, HistoryError, NotFailedError, RedrivenError, StillRunningError
 from gotostate.events import (
     HistoryEvent,
     assigned_variables,
@@ -17,6 +17,7 @@ from gotostate.events import (
 )
 from gotostate.progress import Steps
 
+SUCCEEDED = "SUCCEEDED"
 _ENDED = {
     "ExecutionFailed": ("FAILED", "executionFailedEventDetails"),
     "ExecutionTimedOut": ("TIMED_OUT", "executionTimedOutEventDetails"),
@@ -158,7 +159,7 @@ class Reader(Iterator[Visit]):
         assert self._ending, "read_ending comes first"
         return self._ending
 
-    def read_ending(self, reported: Reported | None) -> None:
+    def read_ending(self, reported: Reported | None, *, may_have_succeeded: bool = False) -> None:
         """Read the end of the execution. On AWS it is the newest event; the emulator may add some of siblings."""
         for event in self._events:
             kind = event["type"]
@@ -170,10 +171,14 @@ class Reader(Iterator[Visit]):
                     event["id"], status, details.get("error"), details.get("cause"), stopped=self._stopped
                 )
                 return
+            if kind == "ExecutionSucceeded" and may_have_succeeded:
+                self._stopped = seconds(event.get("timestamp"))
+                self._ending = Ending(event["id"], SUCCEEDED, None, None, stopped=self._stopped)
+                return
             if kind == "ExecutionSucceeded":
                 raise NotFailedError("the execution succeeded; there is nothing to resume")
             if kind == "ExecutionRedriven" and (not reported or _redrive_of(event)[0] > reported.redrives):
-                raise NotFailedError("the execution was redriven and runs again; wait until it has ended")
+                raise RedrivenError("the execution was redriven and runs again; wait until it has ended")
         raise StillRunningError(
             "the history holds no end of the execution: it still runs, or the history is cut off; "
             "wait until it has failed, or read the whole history"
