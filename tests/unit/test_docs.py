@@ -6,6 +6,7 @@ from pathlib import Path
 
 import measures
 import yaml
+from gotostate import means
 
 ROOT = Path(__file__).parents[2]
 DEPLOY, RUNBOOK = ((ROOT / "docs" / name).read_text() for name in ("deploy.md", "runbook.md"))
@@ -49,12 +50,15 @@ def rules() -> set[str]:
     found = set()
     for path in (*CODE.glob("*.py"), *(CODE / "gotostate").glob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
+            # Pairs of an error and its rule.
+            if isinstance(node, ast.Tuple) and node.elts and ast.unparse(node.elts[0]).endswith("Error"):
+                found |= {one.value for one in node.elts if isinstance(one, ast.Constant)}
             if isinstance(node, ast.Call):
                 given = {"Decision": node.args[1:2], "Obstacle": node.args[:1], "Outcome": node.args[1:2]}
                 made = ast.unparse(node.func).rpartition(".")[2]
                 found |= {arg.value for arg in given.get(made, []) if isinstance(arg, ast.Constant)}
-    # Its constant; and those that have the tag's own word.
-    return {str(rule) for rule in found} | {"role", "resume", "prepare"}
+    # Those that are named; and those that have the tag's own word.
+    return {str(rule) for rule in found} | {means.ROLE, means.NOT_REDRIVABLE, "resume", "prepare"}
 
 
 def test_every_rule_is_in_the_runbook() -> None:
