@@ -126,7 +126,7 @@ def _machines(memory: Memory, pattern: str) -> list[str]:
     """Return the ARNs of the state machines that the stack deals with and that this function may read."""
     readable = os.environ.get("STATE_MACHINE_NAMES", "*")
     by_tag = settings_from(os.environ).default_mode is Mode.OFF
-    found = sources.opted_in(memory.aws) if by_tag else sources.named(memory.aws, ["*"])
+    found = sources.opted_in(memory.aws, memory) if by_tag else sources.named(memory.aws, ["*"])
     names = {arn: arn.rpartition(":")[2] for arn in found}
     return [arn for arn, name in names.items() if matches(name, (readable,)) and matches(name, (pattern,))]
 

@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import boto3
 import pytest
 from fake_account import BEGINNING, Account, RefusalError, Run, Wired, execution_arn, failure_events, machine_arn
 from gotostate import cli, listing, recovery
+from gotostate.cli import list as verb
 from gotostate.cli.wording import columns, timestamp
 from gotostate.errors import ThrottledError
 from gotostate.events import HistoryEvent
@@ -83,8 +85,11 @@ def ended(account: Account, arn: str, status: str, after: float = 120, error: st
     return arn
 
 
-def printed(account: Account, capsys: Capture, *options: str) -> str:
-    """Run the verb, which has to succeed and must not change anything; return what it printed."""
+def printed(account: Account, capsys: Capture, *options: str, said: str = "") -> str:
+    """Run the verb, which has to succeed and must not change anything; return what it printed.
+
+    said: what it has to say on stderr.
+    """
     account.now = NOW
     changes = list(account.changes)
     account.calls.clear()
@@ -92,19 +97,20 @@ def printed(account: Account, capsys: Capture, *options: str) -> str:
     assert account.changes == changes
     assert set(account.calls) <= READING
     captured = capsys.readouterr()
-    assert captured.err == ""
+    assert captured.err == said
     return captured.out
 
 
-def told(account: Account, capsys: Capture, *options: str) -> dict[str, dict[str, Any]]:
+def told(account: Account, capsys: Capture, *options: str, said: str = "") -> dict[str, dict[str, Any]]:
     """Return the rows, by the name of the original."""
-    rows = json.loads(printed(account, capsys, "--json", *options))["failures"]
+    rows = json.loads(printed(account, capsys, "--json", *options, said=said))
     return {row["execution"].rpartition(":")[2]: row for row in rows}
 
 
 def a_day(account: Account) -> None:
     """Put the executions of the documentation into an account."""
     account.add_machine("refunds", ORDERS, {})
+    account.add_machine("payments", ORDERS, {"gotostate": "resume"})
     recovered = failed(account, "order-17", 7_200, error="BankDown")
     ended(account, resumed(account, recovered), "SUCCEEDED", 60)
     running = failed(account, "order-18", 3_600, error="BankDown")
@@ -112,6 +118,8 @@ def a_day(account: Account) -> None:
     resumed(account, failed(account, "order-19", 60, error="BankDown"), after=30)
     failed(account, "order-20", 600, error="States.Runtime")
     failed(account, "refund-3", 1_800, machine="refunds", state="Reserve", error="Down")
+    account.now = NOW - 310
+    storm(account, 250, 100, machine="payments", error="BankDown")
 
 
 def documented() -> list[tuple[list[str], str]]:
@@ -131,7 +139,7 @@ def test_what_the_documentation_shows(account: Account, capsys: Capture, options
 
 def test_the_documentation_names_all_there_is(account: Account, capsys: Capture) -> None:
     text = COMMANDS.read_text(encoding="utf-8")
-    assert len(documented()) == 4
+    assert len(documented()) == 5
     failed(account, "order-1")
     (row,) = told(account, capsys).values()
     members = text.partition("| member of a failure |")[2].partition("\n\n")[0]
@@ -251,8 +259,8 @@ def test_a_child_is_left_to_its_parent(account: Account, capsys: Capture) -> Non
     parent = failed(account, "parent", machine="parents", state="Start")
     failed(account, "child", given=json.dumps({STARTED_BY: parent}))
     rows = told(account, capsys)
-    assert (rows["child"]["status"], rows["child"]["next"]) == ("left to its parent", f"gotostate plan {parent}")
-    assert rows["parent"]["status"] != "left to its parent"
+    assert (rows["child"]["status"], rows["child"]["next"]) == ("left to parent", f"gotostate plan {parent}")
+    assert rows["parent"]["status"] != "left to parent"
 
 
 def test_a_redriven_original(account: Account, capsys: Capture) -> None:
@@ -382,7 +390,8 @@ def test_unresolved_first_then_the_newest(account: Account, capsys: Capture) -> 
     failed(account, "newer", 7_200)
     failed(account, "yesterday", 90_000)
     assert list(told(account, capsys)) == ["newer", "older", "recovered"]
-    assert list(told(account, capsys, "--limit", "1")) == ["newer"]
+    left = "gotostate: 2 more; without --limit all are printed\n"
+    assert list(told(account, capsys, "--limit", "1", said=left)) == ["newer"]
     assert list(told(account, capsys, "--unresolved")) == ["newer", "older"]
     assert list(told(account, capsys, "--since", "7d")) == ["newer", "older", "yesterday", "recovered"]
     assert list(told(account, capsys, "--since", "7d", "--until", "2h")) == ["older", "yesterday"]
@@ -393,19 +402,82 @@ def test_filters_look_at_all_and_the_limit_says_how_many_more(account: Account, 
     for number in range(5):
         failed(account, f"down-{number}", 1_000 + number, error="BankDown")
         failed(account, f"full-{number}", 2_000 + number, error="DiskFull", state="Reserve")
-    assert list(told(account, capsys, "--error", "Disk*", "--limit", "2")) == ["full-0", "full-1"]
-    assert json.loads(printed(account, capsys, "--error", "Disk*", "--limit", "2", "--json"))["more"] == 3
+    left = "gotostate: 3 more; without --limit all are printed\n"
+    assert list(told(account, capsys, "--error", "Disk*", "--limit", "2", said=left)) == ["full-0", "full-1"]
     assert account.calls["GetExecutionHistory"] == 10
+    said = printed(account, capsys, "--error", "Disk*", "--limit", "2")
+    assert said.endswith("3 more: --limit 5 shows all, --group counts them\n")
     assert list(told(account, capsys, "--state", "Reserve")) == [f"full-{number}" for number in range(5)]
     assert list(told(account, capsys, "--state", "Reserve", "--error", "BankDown")) == []
-    assert json.loads(printed(account, capsys, "--limit", "3", "--json"))["more"] == 7
+    left = "gotostate: 7 more; without --limit all are printed\n"
+    assert list(told(account, capsys, "--limit", "3", said=left)) == ["down-0", "down-1", "down-2"]
     assert account.calls["GetExecutionHistory"] == 3
-    assert "7 more: --limit 10 shows all, --group counts them\n" in printed(account, capsys, "--limit", "3")
-    groups = json.loads(printed(account, capsys, "--group", "--json"))["groups"]
+    groups = json.loads(printed(account, capsys, "--group", "--json"))
     assert [(group["state"], group["error"], group["count"]) for group in groups] == [
         ("Charge", "BankDown", 5),
         ("Reserve", "DiskFull", 5),
     ]
+
+
+def test_up_to_a_hundred_failures_are_all_looked_at(account: Account, capsys: Capture) -> None:
+    for number in range(100):
+        failed(account, f"order-{number}", 1_000 + number)
+    assert printed(account, capsys).count("next: gotostate resume") == 100
+    assert all(row["state"] for row in told(account, capsys).values())
+    recovered = failed(account, "order-100", 2_000)
+    ended(account, resumed(account, recovered), "SUCCEEDED")
+    lines = printed(account, capsys).splitlines()
+    assert [line.split()[1] for line in lines[1:7:2]] == ["order-0", "order-1", "order-2"]
+    assert lines[7:] == [
+        "98 more failures, which were not looked at:",
+        "MACHINE  OPEN  RUNNING  RECOVERED",
+        "orders   97    0        1",
+        "to look at N: --limit N; to count all of them by state and error: --group",
+    ]
+
+
+def test_what_was_not_looked_at_is_told_as_the_listings_show_it(account: Account, capsys: Capture) -> None:
+    account.add_machine("refunds", ORDERS, {"gotostate": "resume"})
+    for number in range(98):
+        failed(account, f"order-{number}", 1_000 + number)
+    open_ = ended(account, resumed(account, failed(account, "again", 3_000)), "FAILED")
+    running = resumed(account, failed(account, "refund-1", 4_000, machine="refunds"))
+    recovered = failed(account, "recovered", 5_000)
+    newest = ended(account, resumed(account, recovered), "SUCCEEDED")
+    said = (
+        "gotostate: 3 of 101 failures were looked at, of the others state, error and reason are null; "
+        "--limit N looks at N, --group at all\n"
+    )
+    rows = told(account, capsys, said=said)
+    assert len(rows) == 101
+    assert [name for name, row in rows.items() if row["state"]] == ["order-0", "order-1", "order-2"]
+    assert {name: (rows[name]["status"], rows[name]["next"]) for name in ("again", "refund-1", "recovered")} == {
+        "again": ("open", f"gotostate plan {open_}"),
+        "refund-1": ("running", None),
+        "recovered": ("recovered", None),
+    }
+    assert rows["refund-1"]["newest"] == running
+    assert set(rows["again"]) == set(rows["order-0"])
+    assert rows["recovered"] == {
+        "execution": recovered,
+        "machine": machine_arn("orders"),
+        "failedAt": timestamp(account.runs[recovered].stopped or 0),
+        "status": "recovered",
+        "attempts": 1,
+        "newest": newest,
+        "chain": rows["recovered"]["chain"],
+        **dict.fromkeys(("state", "error", "reason", "maxAttempts", "until", "calls", "next")),
+    }
+    assert [link["attempt"] for link in rows["recovered"]["chain"]] == [0, 1]
+    counted = printed(account, capsys).splitlines()[-4:-1]
+    assert [line.split() for line in counted] == [
+        ["MACHINE", "OPEN", "RUNNING", "RECOVERED"],
+        ["orders", "96", "0", "1"],
+        ["refunds", "0", "1", "0"],
+    ]
+    # With a filter each of them is looked at.
+    assert set(told(account, capsys, "--error", "BankDown")) == {"again"}
+    assert len(told(account, capsys, "--state", "Charge")) == 101
 
 
 def test_machines_by_name_by_arn_and_by_their_tag(account: Account, capsys: Capture) -> None:
@@ -424,8 +496,8 @@ def test_machines_by_name_by_arn_and_by_their_tag(account: Account, capsys: Capt
 
 def test_nothing_to_show(account: Account, capsys: Capture) -> None:
     assert printed(account, capsys, "--since", "2h") == "no failures since 2026-05-01T23:46:40.000Z\n"
-    assert printed(account, capsys, "--json") == '{"failures":[],"more":0}\n'
-    assert printed(account, capsys, "--json", "--group") == '{"groups":[]}\n'
+    assert printed(account, capsys, "--json") == "[]\n"
+    assert printed(account, capsys, "--json", "--group") == "[]\n"
     account.machines.clear()
     said = "no state machine has opted in: tag one gotostate=resume, or name some with --state-machine\n"
     assert printed(account, capsys) == said
@@ -495,54 +567,163 @@ def test_the_table_fits_the_terminal_and_nothing_acts_on_it(
 
 def test_the_names_in_the_json_are_stable(account: Account, capsys: Capture) -> None:
     failed(account, "order-1")
-    answer = json.loads(printed(account, capsys, "--json"))
-    assert list(answer) == ["failures", "more"]
-    (row,) = answer["failures"]
+    (row,) = json.loads(printed(account, capsys, "--json"))
     assert set(row) == {
         "execution", "machine", "state", "error", "status", "reason", "failedAt", "attempts", "maxAttempts", "newest",
         "until", "calls", "next", "chain",
     }  # fmt: skip
     assert set(row["chain"][0]) == {"execution", "status", "attempt", "started", "stopped", "redriven"}
-    (group,) = json.loads(printed(account, capsys, "--json", "--group"))["groups"]
+    (group,) = json.loads(printed(account, capsys, "--json", "--group"))
     assert set(group) == {"machine", "state", "error", "count", "first", "last"}
 
 
 # ---- What it costs ----------------------------------------------------------------------------------
 
 
-def storm(account: Account, count: int, resumed: int) -> None:
+def storm(account: Account, count: int, resumed: int, machine: str = "orders", error: str = "Boom") -> None:
     """Put failures of one storm into an account; resumed: how many were, and have recovered. The newest are open."""
-    machine, events = account.machines[machine_arn("orders")], failure_events("Charge")
-    account.add_machine("orders-with-GoToState", ORDERS, {"gotostate": "resume"})
+    revision, events = account.machines[machine_arn(machine)].revision, failure_events("Charge", error=error)
+    account.add_machine(f"{machine}-with-GoToState", ORDERS, {"gotostate": "resume"})
+    beginning = account.now
     for number in range(count):
-        arn, started = execution_arn("orders", f"order-{number}"), BEGINNING + number
-        account.runs[arn] = Run(arn, "FAILED", "{}", machine.revision, None, started, events, started + 1)
+        name = f"{machine.removesuffix('s')}-{number}"
+        arn, started = execution_arn(machine, name), beginning + number
+        account.runs[arn] = Run(arn, "FAILED", "{}", revision, None, started, events, started + 1)
         if number < resumed:
-            name = execution_name(f"order-{number}", arn, 3, 1)
-            again = execution_arn("orders-with-GoToState", name)
-            run = Run(again, "SUCCEEDED", "{}", machine.revision, None, started + 2, events, started + 80)
+            again = execution_arn(f"{machine}-with-GoToState", execution_name(name, arn, 3, 1))
+            run = Run(again, "SUCCEEDED", "{}", revision, None, started + 2, events, started + 80)
             account.runs[again] = run
-    account.now = BEGINNING + count + 60
+    account.now = beginning + count + 60
+
+
+@pytest.mark.parametrize("options", [(), ("--json",), ("--state-machine", "orders"), ("--unresolved",)])
+@pytest.mark.parametrize(
+    ("resumed", "listings", "calls"),
+    [
+        # Pages of a thousand: ten of those that failed, and one each of those that timed out, run, and were resumed.
+        (0, 13, 21),
+        (5_000, 17, 25),
+        # What has recovered is not looked at.
+        (10_000, 22, 23),
+    ],
+)
+def test_ten_thousand_failures_take_at_most_25_calls_and_no_pause(
+    account: Account, capsys: Capture, resumed: int, listings: int, calls: int, options: tuple[str, ...]
+) -> None:
+    storm(account, 10_000, resumed)
+    began = account.now
+    assert cli.main(["list", *options]) == 0
+    printed_ = capsys.readouterr()
+    assert account.calls["ListExecutions"] == listings
+    assert sum(account.calls.values()) == calls <= 25
+    # Each call takes a millisecond here.
+    assert account.now - began < 0.1
+    looked_at = 0 if resumed == 10_000 else 3
+    if "--json" in options:
+        rows = json.loads(printed_.out)
+        assert [row["state"] for row in rows] == ["Charge"] * looked_at + [None] * (10_000 - looked_at)
+        assert sum(row["status"] == "recovered" for row in rows) == resumed
+        assert printed_.err.startswith(f"gotostate: {looked_at} of 10,000 failures were looked at")
+    elif "--unresolved" not in options:
+        assert printed_.out.count("next: gotostate resume") == looked_at
+        assert printed_.out.splitlines()[-2].split() == [
+            "orders", f"{10_000 - resumed - looked_at:,}", "0", f"{resumed:,}"
+        ]  # fmt: skip
+        assert printed_.err == ""
+
+
+def test_of_a_machine_that_was_updated_one_more_question_is_asked(account: Account, capsys: Capture) -> None:
+    account.add_machine("orders", {**ORDERS, "Comment": "second revision"}, {"gotostate": "resume"})
+    account.machines[machine_arn("orders")].revision.updated = BEGINNING - HOUR
+    storm(account, 1_000, 0)
+    began = account.now
+    assert cli.main(["list", "--limit", "30"]) == 0
+    assert (account.calls["DescribeStateMachine"], account.calls["DescribeStateMachineForExecution"]) == (1, 1)
+    assert account.now - began < 0.1
+
+
+def test_what_failed_a_moment_ago_is_worth_one_pause(account: Account, capsys: Capture) -> None:
+    """Which revision it ran is not settled before AWS's clock is a margin past its start."""
+    machine = account.machines[machine_arn("orders")]
+    machine.created = machine.revision.updated = BEGINNING - HOUR
+    storm(account, 10, 0)
+    account.now = began = account.now - 59
+    assert cli.main(["list"]) == 0
+    assert 1 < account.now - began < 7
+    assert account.calls["DescribeStateMachineForExecution"] <= 1
+
+
+def test_what_recovered_before_the_time_is_not_read(account: Account, capsys: Capture) -> None:
+    storm(account, 9_000, 9_000)
+    arn, started = execution_arn("orders", "new"), account.now + 40 * 86_400
+    account.runs[arn] = replace(account.runs[execution_arn("orders", "order-0")], arn=arn, started=started)
+    account.runs[arn].stopped = started + 1
+    account.now = started + 60
+    assert cli.main(["list", "--json"]) == 0
+    assert [row["execution"] for row in json.loads(capsys.readouterr().out)] == [arn]
+    # Of the failures all ten pages, as one of long ago may have been redriven or resumed a moment ago. Of the resumes
+    # the first page, and then what has not succeeded.
+    assert account.calls["ListExecutions"] == (10 + 1 + 1) + (1 + 4)
+
+
+def test_tags_of_many_machines_are_read_at_once(account: Account, capsys: Capture) -> None:
+    for number in range(30):
+        account.add_machine(f"m-{number}", ORDERS, {"gotostate": "resume"})
+        failed(account, f"order-{number}", machine=f"m-{number}")
+    assert len(told(account, capsys)) == 30
+    assert (account.calls["GetResources"], account.calls["ListTagsForResource"]) == (1, 0)
+    assert len(told(account, capsys, "--state-machine", "m-*")) == 30
+    assert (account.calls["GetResources"], account.calls["ListTagsForResource"]) == (1, 0)
+    assert account.calls["ListStateMachines"] == 1
+    assert len(told(account, capsys, "--state-machine", "m-1", "m-2")) == 2
+    assert (account.calls["GetResources"], account.calls["ListStateMachines"]) == (1, 0)
+
+
+def test_names_are_found_without_the_permission_to_read_tags_at_once(account: Account, capsys: Capture) -> None:
+    failed(account, "order-1")
+
+    def gate(operation: str, body: dict[str, Any]) -> None:
+        if operation == "GetResources":
+            raise RefusalError("AccessDeniedException", "not allowed")
+
+    account.gate = gate
+    assert list(told(account, capsys, "--state-machine", "orders")) == ["order-1"]
+    assert cli.main(["list"]) == 1
+    assert "not allowed" in capsys.readouterr().err
+
+
+def test_an_express_machine_that_has_the_tag_is_passed_over(account: Account, capsys: Capture) -> None:
+    account.add_machine("express", ORDERS, {"gotostate": "resume"})
+    failed(account, "order-1")
+
+    def gate(operation: str, body: dict[str, Any]) -> None:
+        if operation == "ListExecutions" and body["stateMachineArn"] == machine_arn("express"):
+            raise RefusalError("StateMachineTypeNotSupported", "This operation is not supported by this type")
+
+    account.gate = gate
+    assert list(told(account, capsys)) == ["order-1"]
+    assert cli.main(["list", "--state-machine", "express"]) == 1
+    assert f"{machine_arn('express')} is an Express state machine" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
-    ("resumed", "options", "listings", "calls"),
-    [
-        # Pages of a thousand: ten of those that failed, and one each of those that timed out, run, and were resumed.
-        (0, ("--state-machine", "orders", "--limit", "3"), 13, 23),
-        (5_000, ("--limit", "2", "--unresolved"), 17, 25),
-        (10_000, ("--state-machine", machine_arn("orders"), "--limit", "1"), 22, 25),
-    ],
+    "options",
+    [("--group",), ("--error", "Boom", "--limit", "1"), ("--state", "No", "--json"), ("--limit", "6")],
+    ids=" ".join,
 )
-def test_ten_thousand_failures_take_25_calls(
-    account: Account, capsys: Capture, resumed: int, options: tuple[str, ...], listings: int, calls: int
+def test_what_takes_long_is_said_before(
+    account: Account, capsys: Capture, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
 ) -> None:
-    storm(account, 10_000, resumed)
-    answer = json.loads(printed(account, capsys, "--json", *options))
-    assert answer["failures"][0]["execution"] == execution_arn("orders", "order-9999")
-    assert len(answer["failures"]) + answer["more"] == (10_000 - resumed if "--unresolved" in options else 10_000)
-    assert account.calls["ListExecutions"] == listings
-    assert sum(account.calls.values()) == calls
+    assert verb.LONG == 1_000
+    monkeypatch.setattr(verb, "LONG", 5)
+    monkeypatch.setattr(listing, "seconds_to_look_at", lambda listed: 60.0 * len(listed))
+    storm(account, 5, 0)
+    assert cli.main(["list", *options]) == 0
+    assert "takes at least" not in capsys.readouterr().err
+    storm(account, 6, 0)
+    assert cli.main(["list", "--since", "2m", *options]) == 0
+    said = "gotostate: looking at 6 failures takes at least 6 min at AWS's quotas, which the Resumer needs too\n"
+    assert capsys.readouterr().err.startswith(said)
 
 
 def test_rows_cost_two_calls_each_once_the_definition_is_known(account: Account, capsys: Capture) -> None:

@@ -6,11 +6,12 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import pytest
-from gotostate import chains, listing, sources
+from gotostate import awsclock, chains, listing, sources
 from gotostate.chains import Listed
 from gotostate.cli import selection
 from gotostate.errors import NotFoundError
 from gotostate.listing import Row, Status
+from gotostate.memory import Memory
 from gotostate.resumption import execution_name, machine_name, source_tag
 from gotostate.stepfunctions import ListedExecution, StepFunctions
 from hypothesis import given, settings
@@ -27,9 +28,10 @@ def machine(name: str) -> str:
 
 @dataclass
 class Account(StepFunctions):
-    """Listings as AWS gives them: by the start, newest first; read counts what was looked at."""
+    """Listings, newest first: by the start or, where by_end, as AWS's newer documents say; read counts items."""
 
     source: str = "orders"
+    by_end: bool = False
     found: list[ListedExecution] = field(default_factory=list)
     asked: list[tuple[str, str | None]] = field(default_factory=list)
     read: int = 0
@@ -41,9 +43,14 @@ class Account(StepFunctions):
         if name not in self.existing:
             raise NotFoundError(name)
         mine = [one for one in self.found if one.arn.split(":")[6] == name and status in (None, one.status)]
-        for one in sorted(mine, key=lambda one: -(one.started or 0)):
+        for one in sorted(mine, key=self._time, reverse=True):
             self.read += 1
             yield one
+
+    def _time(self, one: ListedExecution) -> float:
+        if not self.by_end:
+            return one.started or 0
+        return one.redriven or one.started or 0 if one.status == "RUNNING" else one.stopped or 0
 
     def add(self, name: str, status: str, started: float, *, resumed: bool = False, **more: float) -> ListedExecution:
         """Add an execution that ran for a second; started, and the times in more: seconds before NOW."""
@@ -114,12 +121,13 @@ def test_tenth_attempts_of_names_that_were_cut() -> None:
     assert [link.attempt for link in listed.chain] == list(range(13))
 
 
-def test_what_started_long_ago_and_failed_lately_is_found() -> None:
-    account = Account()
+@pytest.mark.parametrize("by_end", [False, True])
+def test_what_started_long_ago_and_failed_lately_is_found(by_end: bool) -> None:
+    account = Account(by_end=by_end)
     account.add("old", "FAILED", 300 * DAY, stopped=HOUR)
     account.add("gone", "FAILED", 3 * DAY)
     account.add("late", "FAILED", 3 * HOUR)
-    assert [shown(listed)[0][0] for listed in account.failures()] == ["late", "old"]
+    assert sorted(shown(listed)[0][0] for listed in account.failures()) == ["late", "old"]
     assert [shown(listed)[0][0] for listed in account.failures(until=2 * HOUR)] == ["late"]
 
 
@@ -141,6 +149,55 @@ def test_paging_ends_where_nothing_can_matter_any_more() -> None:
     account.read = 0
     account.failures(longest=5 * DAY)
     assert account.read == 7
+
+
+@pytest.mark.parametrize("by_end", [False, True])
+def test_resumes_that_succeeded_before_the_time_are_left_after_a_page(by_end: bool) -> None:
+    """Those that failed, were stopped or run on are found all the same, however long ago they were started."""
+    account = Account(by_end=by_end)
+    for number in range(5_000):
+        original = account.add(f"o-{number}", "FAILED", 2 * DAY + number)
+        account.resume(original, 1, "SUCCEEDED", 2 * DAY + number - 10, f"o-{number}")
+    expected = set()
+    for name, status, times in (
+        ("failed", "FAILED", {"stopped": HOUR}),
+        ("stopped", "ABORTED", {"stopped": HOUR}),
+        ("timed-out", "TIMED_OUT", {"stopped": HOUR}),
+        ("runs", "RUNNING", {"redriven": HOUR, "redrive_count": 1}),
+    ):
+        original = account.add(name, "FAILED", 20 * DAY)
+        resume = execution_name(name, original.arn, 9, 1)
+        account.add(resume, status, 19 * DAY, resumed=True, **times)
+        expected.add((name, status))
+    fresh = account.add("fresh", "FAILED", HOUR)
+    account.resume(fresh, 1, "SUCCEEDED", HOUR - 10, "fresh")
+    expected.add(("fresh", "SUCCEEDED"))
+    account.read = 0
+    found = account.failures()
+    assert {(shown(listed)[0][0], listed.newest.status) for listed in found} == expected
+    assert all(len(listed.chain) == 2 for listed in found)
+    assert account.read < 5_000 + 1_000 + 50
+
+
+@pytest.mark.parametrize("by_end", [False, True])
+def test_resumes_that_ran_long_do_not_hide_those_of_the_time(by_end: bool) -> None:
+    account = Account(by_end=by_end)
+    for number in range(1_500):
+        original = account.add(f"o-{number}", "FAILED", 3 * DAY + number)
+        account.add(execution_name(f"o-{number}", original.arn, 9, 1), "SUCCEEDED", 2 * DAY, resumed=True, stopped=HOUR)
+    fresh = account.add("fresh", "FAILED", 21 * HOUR)
+    account.resume(fresh, 1, "SUCCEEDED", 20 * HOUR, "fresh")
+    assert [listed.newest.status for listed in account.failures()] == ["SUCCEEDED"]
+
+
+@pytest.mark.parametrize("count", [999, 1_000, 1_001])
+def test_a_short_listing_of_resumes_is_read_in_one_go(count: int) -> None:
+    account = Account()
+    for number in range(count):
+        account.add(f"resume-{number}", "SUCCEEDED", 2 * DAY + number, resumed=True)
+    account.failures()
+    asked = [status for name, status in account.asked if name == "orders-with-GoToState"]
+    assert asked == [None] if count < 1_000 else [None, "RUNNING", "FAILED", "TIMED_OUT", "ABORTED"]
 
 
 def test_a_redriven_original_that_failed_again() -> None:
@@ -283,8 +340,51 @@ def test_groups_count_by_machine_state_and_error() -> None:
     assert (listing.groups(found)[0].first, listing.groups(found)[0].last) == (1.0, 3.0)
 
 
+def listed(status: str, name: str = "orders", region: str = "eu-west-1") -> Listed:
+    arn = f"arn:aws:states:{region}:123456789012:execution:{name}:order-1"
+    links = [chains.Link(arn, "FAILED", NOW, NOW + 1, 0), chains.Link(arn + "-1", status, NOW + 2, None, 1)]
+    return Listed(f"arn:aws:states:{region}:123456789012:stateMachine:{name}", arn, tuple(links))
+
+
+def test_what_listings_alone_tell_is_counted_by_machine() -> None:
+    found = [listed("ABORTED", "few"), listed("RUNNING"), listed("SUCCEEDED"), listed("SUCCEEDED"), listed("TIMED_OUT")]
+    counted = listing.counts(found)
+    assert list(counted) == [machine("orders"), machine("few")]
+    assert counted[machine("orders")] == {Status.RECOVERED: 2, Status.RUNNING: 1, Status.OPEN: 1}
+    assert counted[machine("few")] == {Status.OPEN: 1}
+
+
+@pytest.mark.parametrize(
+    ("status", "region", "count", "seconds"),
+    [
+        ("FAILED", "eu-west-1", 0, 0),
+        ("FAILED", "eu-west-1", 300, 0),
+        ("FAILED", "eu-west-1", 10_000, 9_700 / 15),
+        ("RUNNING", "eu-central-1", 10_000, 9_750 / 10),
+        ("SUCCEEDED", "eu-central-1", 10_000, 9_600 / 20),
+    ],
+)
+def test_how_long_a_look_takes_at_the_quotas(status: str, region: str, count: int, seconds: float) -> None:
+    assert listing.seconds_to_look_at([listed(status, region=region)] * count) == seconds
+
+
 def test_only_what_has_recovered_is_resolved() -> None:
     assert [status for status in Status if status.is_resolved] == [Status.RECOVERED]
+
+
+@pytest.mark.parametrize(
+    ("date", "expected"),
+    [
+        ("Fri, 20 Nov 2026 03:00:00 GMT", datetime(2026, 11, 20, 3, tzinfo=UTC).timestamp()),
+        ("soon", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_when_aws_answered(date: str | None, expected: float | None) -> None:
+    headers = {} if date is None else {"date": date}
+    assert awsclock.answered_at({"ResponseMetadata": {"HTTPHeaders": headers}}) == expected
+    assert awsclock.answered_at({}) is None
 
 
 # ---- Machines ---------------------------------------------------------------------------------------
@@ -318,6 +418,27 @@ def test_arns_need_no_listing_of_the_machines() -> None:
     aws = Machines()
     aws.standard_machines = pytest.fail  # type: ignore[method-assign]
     assert sources.named(aws, arns) == [machine("a"), machine("b")]
+
+
+def test_names_of_machines_with_the_tag_need_no_listing_of_the_machines() -> None:
+    tags = {
+        "orders": {"gotostate": "off"},
+        "orders-with-GoToState": {"gotostate": "resume", "gotostate:source": source_tag(machine("orders"))},
+    }
+    aws = Machines("refunds", "orders", tags=tags)
+    assert sources.named(aws, ["refunds", "orders"], Memory(aws)) == [machine("orders"), machine("refunds")]
+    aws.standard_machines = pytest.fail  # type: ignore[method-assign]
+    assert sources.named(aws, ["orders"], Memory(aws)) == [machine("orders")]
+    assert sources.named(aws, ["orders-with-GoToState", machine("b")], Memory(aws)) == [machine("b"), machine("orders")]
+
+
+def test_tags_that_were_read_at_once_are_kept() -> None:
+    tags = {"orders": {"gotostate": "resume", "team": "a"}, "refunds": {"gotostate": "off"}}
+    aws = Machines(tags=tags)
+    aws.tags = pytest.fail  # type: ignore[assignment, method-assign]
+    memory = Memory(aws)
+    assert sources.opted_in(aws, memory) == [machine("orders")]
+    assert [memory.tags(machine(name)) for name in tags] == list(tags.values())
 
 
 def test_machines_that_have_opted_in() -> None:

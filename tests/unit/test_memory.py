@@ -91,6 +91,10 @@ def test_the_definition_that_ran_is_never_mistaken(data: st.DataObject) -> None:
     for report in data.draw(st.permutations(reports)) if late else reports:
         # It is reported a moment after it has ended, or all of them are reported after the storm.
         world.now = max(world.now + 0.1, (report.stopped or 0) + (300 if late else 0.3))
+        # Somebody else tells AWS's time, and looks.
+        if data.draw(st.integers(0, 3)) == 0:
+            memory.has_come(world.now - data.draw(st.sampled_from((0.0, 0.9, 200.0))))
+            memory.look_ahead(ORDERS)
         ran = memory.machine_that_ran(report).definition
         assert ran.text == definition(world.updates[world.ran[report.execution]][1]).text
 
@@ -122,6 +126,71 @@ def test_a_clock_that_is_wrong_mistakes_no_definition(wrong_by: float) -> None:
         kind = world.updates[world.ran[report.execution]][1]
         assert memory.machine_that_ran(report).definition.text == definition(kind).text
     assert world.calls["revision_of"] < 20
+
+
+@pytest.mark.parametrize("updates", [[(CREATED, 0)], [(CREATED, 0), (CREATED + 50, 1)]], ids=["never", "once"])
+def test_one_look_settles_a_burst_of_the_past_and_nothing_waits(updates: list[tuple[float, int]]) -> None:
+    """Without a time that has come, the burst's own times do not tell that it is past."""
+    world = World(updates, lambda strategy: 0.0)
+    reports = [world.start(str(number), CREATED + 100 + number / 100) for number in range(300)]
+    memory = Memory(world, clock=lambda: world.now)  # type: ignore[arg-type]
+    world.now = CREATED + 5_000
+    memory.has_come(world.now)
+    memory.look_ahead(ORDERS)
+    for report in reversed(reports):
+        assert memory.machine_that_ran(report).definition.text == definition(len(updates) - 1).text
+    assert world.calls == Counter(current=1, revision_of=len(updates) - 1)
+    assert world.now == CREATED + 5_000
+    waiting = Memory(world, clock=lambda: world.now)  # type: ignore[arg-type]
+    for report in reversed(reports):
+        waiting.machine_that_ran(report)
+    assert world.now > CREATED + 5_001
+
+
+def test_a_look_ahead_settles_nothing_that_started_later() -> None:
+    world = World([(CREATED, 0), (CREATED + 50, 1), (CREATED + 102, 2)], lambda strategy: 0.0)
+    memory = Memory(world, clock=lambda: world.now)  # type: ignore[arg-type]
+    world.now = CREATED + 100
+    memory.has_come(world.now)
+    memory.look_ahead(ORDERS)
+    world.now = CREATED + 1_000
+    for second, kind in ((60, 1), (95, 1), (97, 1), (103, 2), (104, 2)):
+        report = world.start(str(second), CREATED + second)
+        assert memory.machine_that_ran(report).definition.text == definition(kind).text
+
+
+def test_a_look_ahead_waits_for_its_date() -> None:
+    world = World([(CREATED, 0), (CREATED + 50, 1), (CREATED + 200, 2)], lambda strategy: 0.0)
+    memory = Memory(world, clock=lambda: world.now)  # type: ignore[arg-type]
+    world.now = CREATED + 1_000
+    # It is not known what time it is.
+    memory.look_ahead(ORDERS)
+    assert not world.calls
+    memory.has_come(world.now)
+    memory.look_ahead(ORDERS)
+    # The second revision is another one than the look has seen, so it says nothing of the look.
+    for second, kind in ((100, 1), (101, 1), (300, 2), (301, 2), (299, 2)):
+        report = world.start(str(second), CREATED + second)
+        assert memory.machine_that_ran(report).definition.text == definition(kind).text
+    assert world.calls["revision_of"] == 3
+    # What is known needs no look.
+    world.calls.clear()
+    memory.look_ahead(ORDERS)
+    assert not world.calls
+
+
+@pytest.mark.parametrize("wrong_by", [-86_400.0, -3.0, 3.0, 86_400.0])
+def test_looks_are_dated_by_the_newest_time_that_has_come_and_the_seconds_since(wrong_by: float) -> None:
+    """Times come in any order; a look that is dated by an older one is only worth less."""
+    now = CREATED + wrong_by
+    memory = Memory(World([(CREATED, 0)], None), clock=lambda: now)  # type: ignore[arg-type]
+    for time, expected in ((CREATED, CREATED), (CREATED - 50, CREATED), (CREATED + 2, CREATED + 2)):
+        memory.has_come(time)
+        assert memory._now() == expected
+    now += 7
+    assert memory._now() == CREATED + 9
+    memory.has_come(CREATED + 8)
+    assert memory._now() == CREATED + 9
 
 
 def test_answers_that_contradict_each_other_are_not_used() -> None:
@@ -197,6 +266,14 @@ def remembering(aws: Aws) -> Memory:
     return Memory(aws, clock=lambda: aws.now)  # type: ignore[arg-type]
 
 
+def test_of_a_machine_that_is_gone_a_look_ahead_keeps_nothing(aws: Aws) -> None:
+    aws.current = lambda arn: None  # type: ignore[attr-defined]
+    memory = remembering(aws)
+    memory.has_come(aws.now)
+    memory.look_ahead(ORDERS)
+    assert not memory._revisions
+
+
 def test_tags_are_kept_for_a_minute_and_no_longer(aws: Aws) -> None:
     memory = remembering(aws)
     for _ in range(3):
@@ -247,6 +324,44 @@ def test_where_all_tags_cannot_be_read_each_machine_is_asked(aws: Aws) -> None:
     aws.slow, aws.all_at_once = True, False
     assert memory.tags(ORDERS, failed_at=aws.now - 1_000) == {"gotostate": "resume"}
     assert aws.calls == {"all tags": 1, "tags": 1}
+
+
+def test_tags_that_somebody_read_at_once_are_kept_for_a_minute_and_no_longer(aws: Aws) -> None:
+    memory = remembering(aws)
+    aws.machine_tags |= {ORDERS + "-other": {"gotostate": "prepare"}, ORDERS + "-untagged": {}}
+    assert memory.tags_of_opted_in() == {ORDERS: {"gotostate": "resume"}, ORDERS + "-other": {"gotostate": "prepare"}}
+    aws.machine_tags[ORDERS] = {"gotostate": "off"}
+    aws.now += 59
+    assert memory.tags(ORDERS) == {"gotostate": "resume"}
+    assert memory.tags(ORDERS + "-other") == {"gotostate": "prepare"}
+    assert aws.calls == {"all tags": 1}
+    aws.now += 2
+    assert memory.tags(ORDERS) == {"gotostate": "off"}
+    # Who asks is given what AWS says now.
+    memory.tags_of_opted_in()
+    assert aws.calls == {"all tags": 2, "tags": 1}
+
+
+def test_what_was_not_read_at_once_is_asked_for_unless_it_may_count_as_untagged(aws: Aws) -> None:
+    memory = remembering(aws)
+    memory.tags_of_opted_in()
+    aws.machine_tags[ORDERS + "-new"] = {"gotostate": "resume"}
+    assert memory.tags(ORDERS + "-new", failed_at=aws.now - 61) == {"gotostate": "resume"}
+    # Where AWS throttles that question, by the rule that holds there; all were read a moment ago.
+    aws.slow = True
+    assert memory.tags(ORDERS + "-other", failed_at=aws.now - 61) == {}
+    assert aws.calls == {"all tags": 1, "tags": 1}
+
+
+def test_a_reading_of_all_tags_that_failed_proves_nothing(aws: Aws) -> None:
+    memory = remembering(aws)
+    memory.tags_of_opted_in()
+    aws.now += 1_000
+    aws.machine_tags[ORDERS + "-new"] = {"gotostate": "resume"}
+    aws.slow, aws.all_at_once = True, False
+    with pytest.raises(RuntimeError, match="denied"):
+        memory.tags_of_opted_in()
+    assert memory.tags(ORDERS + "-new", failed_at=aws.now - 1_100) == {"gotostate": "resume"}
 
 
 def test_a_version_is_read_once_and_kept(aws: Aws) -> None:

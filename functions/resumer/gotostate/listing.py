@@ -1,25 +1,52 @@
 """The failures of state machines as rows, filtered, in the order in which they are shown, and counted in groups."""
 
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
+from gotostate import awsclock
 from gotostate.chains import LONGEST_RUN_SECONDS, Link, Listed, failures
 from gotostate.errors import NotFoundError
 from gotostate.memory import Memory
+from gotostate.pace import error_code
+from gotostate.resumption import ExecutionArn
 from gotostate.settings import Settings, matches
-from gotostate.standing import Row, Status, look
+from gotostate.standing import Row, Status, as_listed, look, told_of
 
-__all__ = ["Found", "Group", "Link", "Row", "Status", "groups", "rows"]
+__all__ = [
+    "Found",
+    "Group",
+    "Link",
+    "Listed",
+    "Row",
+    "Status",
+    "as_listed",
+    "counts",
+    "groups",
+    "joined",
+    "looked_at",
+    "rows",
+    "seconds_to_look_at",
+]
+
+# How many of these calls AWS answers at once, and each second
+# (https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html).
+_HISTORIES = (400, 20)
+_DESCRIPTIONS, _DESCRIPTIONS_ELSEWHERE = (300, 15), (250, 10)
+_LARGE_REGIONS = ("us-east-1", "us-west-2", "eu-west-1")
 
 
 @dataclass(frozen=True)
 class Found:
-    """The rows that are shown, unresolved first and then newest first, and how many more there are."""
+    """The rows that are shown, unresolved first and then newest first, and how many more there are.
+
+    unread: those of them that were not looked at, as the listings show them.
+    """
 
     rows: tuple[Row, ...]
     more: int
+    unread: tuple[Listed, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -59,10 +86,43 @@ def rows(
 
     Raises NotFoundError when none of the machines exists.
     """
-    listed = list(_listed(memory, machine_arns, since, until, longest))
-    if unresolved:
-        listed = [one for one in listed if not one.is_resolved]
-    listed.sort(key=lambda one: (one.is_resolved, -one.failed_at))
+    listed = joined(memory, machine_arns, since=since, until=until, longest=longest, unresolved=unresolved)
+    return looked_at(memory, listed, settings, now=now, limit=limit, unresolved=unresolved, state=state, error=error)
+
+
+def joined(
+    memory: Memory,
+    machine_arns: Collection[str],
+    *,
+    since: float,
+    until: float | None = None,
+    longest: float = LONGEST_RUN_SECONDS,
+    unresolved: bool = False,
+) -> list[Listed]:
+    """Return the failures of some state machines in a time as the listings show them, in the order of the rows.
+
+    Takes what `rows` takes, costs calls of ListExecutions alone, and raises what it raises.
+    """
+    awsclock.listen(memory)
+    listed = _listed(memory, machine_arns, since, until, longest)
+    return sorted((one for one in listed if not (unresolved and one.is_resolved)), key=_order)
+
+
+def looked_at(
+    memory: Memory,
+    listed: Sequence[Listed],
+    settings: Settings,
+    *,
+    now: float,
+    limit: int | None = None,
+    unresolved: bool = False,
+    state: str | None = None,
+    error: str | None = None,
+) -> Found:
+    """Look at failures that were joined, at those that are returned or, with a filter, at all; takes what `rows` takes.
+
+    seconds_to_look_at tells how long it takes.
+    """
 
     def is_wanted(row: Row) -> bool:
         return (
@@ -71,12 +131,25 @@ def rows(
             and (error is None or bool(matches(row.error or "", (error,))))
         )
 
+    is_filtered = state is not None or error is not None
+    _look_ahead(memory, listed if is_filtered else listed[:limit])
     left = iter(listed)
     wanted = filter(is_wanted, (look(memory, one, settings, now=now) for one in left))
     found = list(islice(wanted, limit))
-    more = sum(1 for _ in (left if state is None and error is None else wanted))
     found.sort(key=lambda row: (row.status.is_resolved, -row.failed_at))
-    return Found(tuple(found), more)
+    if is_filtered:
+        return Found(tuple(found), sum(1 for _ in wanted))
+    unread = tuple(left)
+    return Found(tuple(found), len(unread), unread)
+
+
+def seconds_to_look_at(listed: Sequence[Listed]) -> float:
+    """Tell how long it takes at least to look at failures at AWS's quotas, while nothing else uses them."""
+    histories, unresolved = len(listed), sum(not one.is_resolved for one in listed)
+    region = listed[0].machine.split(":")[3] if listed else ""
+    burst, a_second = _DESCRIPTIONS if region in _LARGE_REGIONS else _DESCRIPTIONS_ELSEWHERE
+    most, histories_a_second = _HISTORIES
+    return max((histories - most) / histories_a_second, (unresolved - burst) / a_second, 0.0)
 
 
 def groups(found: Iterable[Row]) -> list[Group]:
@@ -86,6 +159,18 @@ def groups(found: Iterable[Row]) -> list[Group]:
         times[row.machine, row.state, row.error].append(row.failed_at)
     counted = [Group(*key, len(failed), min(failed), max(failed)) for key, failed in times.items()]
     return sorted(counted, key=lambda group: (-group.count, -group.last))
+
+
+def counts(listed: Iterable[Listed]) -> dict[str, Counter[Status]]:
+    """Count failures by machine, the one with the most first, and by how they stand by the listings alone."""
+    counted = defaultdict[str, Counter[Status]](Counter)
+    for one in listed:
+        counted[one.machine][as_listed(one)] += 1
+    return dict(sorted(counted.items(), key=lambda of: (-of[1].total(), of[0])))
+
+
+def _order(listed: Listed) -> tuple[bool, float]:
+    return listed.is_resolved, -listed.failed_at
 
 
 def _listed(
@@ -98,5 +183,19 @@ def _listed(
         except NotFoundError as error:
             # What says which machines have opted in may be behind.
             gone.append(error)
+        except Exception as error:
+            # The tag may stand on an Express machine.
+            if error_code(error) != "StateMachineTypeNotSupported":
+                raise
+            gone.append(NotFoundError(f"{arn} is an Express state machine: AWS lists no executions of it"))
     if gone and len(gone) == len(machine_arns):
         raise gone[0]
+
+
+def _look_ahead(memory: Memory, listed: Iterable[Listed]) -> None:
+    """Look at the machines of which several failures are read, before they are asked about one by one."""
+    read = map(told_of, listed)
+    machines = Counter(ExecutionArn.parse(link.execution).machine_arn for link in read if link.on_plain_arn)
+    for arn, times in machines.items():
+        if times > 1:
+            memory.look_ahead(arn)

@@ -9,7 +9,7 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from gotostate import router
 from gotostate.definition import Definition, Machine
@@ -71,11 +71,12 @@ class _Seen:
 class _Revisions:
     """The revisions of one state machine.
 
-    contradicted: AWS's answers do not fit together, so none is used. asked_at: when AWS was last asked which
-    revision an execution ran.
+    undated: what a look ahead saw and when, as long as it is not known when that revision was made. contradicted: AWS's
+    answers do not fit together, so none is used. asked_at: when AWS was last asked which revision an execution ran.
     """
 
     seen: list[_Seen] = field(default_factory=list)
+    undated: tuple[Revision, float] | None = None
     contradicted: bool = False
     asked_at: float = float("-inf")
 
@@ -92,6 +93,9 @@ class _Revisions:
     def add(self, revision: Revision, until: float) -> None:
         if revision.updated is None:
             return
+        if self.undated and self.undated[0].id == revision.id:
+            (current, looked_at), self.undated = self.undated, None
+            self.add(replace(current, updated=revision.updated), looked_at)
         known = next((seen for seen in self.seen if seen.revision.id == revision.id), None)
         if known:
             known.until = max(known.until, until)
@@ -141,6 +145,19 @@ class Memory:
             raise NotFoundError(f"the state machine {machine_arn} does not exist (any more)")
         return tags
 
+    def tags_of_opted_in(self) -> Mapping[str, Mapping[str, str]]:
+        """Read the tags of all state machines that have the tag 'gotostate', by ARN, and keep them for a minute.
+
+        AWS answers for a hundred machines in one call, and for a single one once a second. What this does not show
+        counts as untagged by the rule of `tags` alone. Raises what AWS raises.
+        """
+        read_at = self._all_asked_at = self._clock()
+        self._all_tags_at = float("-inf")
+        found = self.aws.tags_of_opted_in()
+        self._all_tags_at, self._all_tagged = read_at, set(found)
+        self._tags |= {arn: _Tags(tags, read_at) for arn, tags in found.items()}
+        return found
+
     def _is_old(self, machine_arn: str) -> bool:
         kept = self._tags.get(machine_arn)
         return kept is None or self._clock() - kept.read_at > TAG_SECONDS
@@ -157,18 +174,12 @@ class Memory:
 
     def _read_all_tags(self) -> None:
         """Read the tags of all machines that opted in, where AWS throttles the question about single ones."""
-        read_at = self._clock()
-        if read_at - self._all_asked_at < ALL_TAGS_SECONDS:
+        if self._clock() - self._all_asked_at < ALL_TAGS_SECONDS:
             return
-        self._all_asked_at = read_at
         try:
-            found = self.aws.tags_of_opted_in()
+            self.tags_of_opted_in()
         except Exception as error:  # noqa: BLE001  it is the faster of two ways; the other is left
-            self._all_tags_at = float("-inf")
             _log.warning("the tags of all state machines cannot be read at once: %s", error)
-            return
-        self._all_tags_at, self._all_tagged = read_at, set(found)
-        self._tags |= {arn: _Tags(tags, read_at) for arn, tags in found.items()}
 
     def forget_tags(self, machine_arn: str) -> None:
         """Read a machine's tags anew when they are asked for next."""
@@ -176,7 +187,9 @@ class Memory:
 
     def machine_that_ran(self, report: Report) -> Machine:
         """Return the state machine as the reported execution ran it. Raises NotFoundError."""
-        self._take_time(report)
+        for time_of_report in (report.started, report.stopped):
+            if time_of_report is not None:
+                self.has_come(time_of_report)
         if report.version:
             if report.version in self._versions:
                 self._versions.move_to_end(report.version)
@@ -231,10 +244,28 @@ class Memory:
         known.add(Revision(current.machine, current.id, updated), looked_at)
         return known.surely_ran(started)
 
-    def _take_time(self, report: Report) -> None:
-        reported = max((time for time in (report.started, report.stopped) if time is not None), default=float("-inf"))
-        if reported > self._now():
-            self._reported, self._reported_at = reported, self._clock()
+    def look_ahead(self, machine_arn: str) -> None:
+        """Look at a machine before several of its past executions are asked about: one call settles most of them.
+
+        Of a machine that was updated a look does not tell when; the question about one of the executions does then.
+        """
+        known, looked_at = self._revisions.get(machine_arn) or _Revisions(), self._now()
+        if known.seen or looked_at == float("-inf") or not (current := self.aws.current(machine_arn)):
+            return
+        if current.updated is None:
+            known.undated = current, looked_at
+        known.add(current, looked_at)
+        self._keep(self._revisions, machine_arn, known)
+
+    def has_come(self, time: float) -> None:
+        """Take in a time that AWS's clock has reached, in seconds since the epoch; looks are dated by the newest one.
+
+        It may be trusted where AWS itself told it, as the past or as its present: the start or the end of an
+        execution, or the Date of an answer, which is cut to whole seconds. Never give a time of another clock, nor
+        one that is still to come: a look that is dated too late mistakes definitions.
+        """
+        if time > self._now():
+            self._reported, self._reported_at = time, self._clock()
 
     def _now(self) -> float:
         """Return a time by AWS's clock that has surely come: the newest that it reported, and what has passed since.
@@ -328,8 +359,10 @@ class Memory:
 
 
 def _characters(entry: Machine | _Revisions) -> int:
-    machines = [seen.revision.machine for seen in entry.seen] if isinstance(entry, _Revisions) else [entry]
-    return sum(len(machine.definition.text) for machine in machines)
+    if isinstance(entry, Machine):
+        return len(entry.definition.text)
+    revisions = [seen.revision for seen in entry.seen] + ([entry.undated[0]] if entry.undated else [])
+    return sum(len(revision.machine.definition.text) for revision in revisions)
 
 
 def _digest_of(machine: Machine, inside: str | None = None) -> str:

@@ -1,32 +1,38 @@
 """The state machines that people wrote, found by their names or because they have opted in."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from gotostate import resumption
 from gotostate.errors import NotFoundError
+from gotostate.memory import Memory
 from gotostate.resumption import OPT_IN_TAG, SUFFIX
 from gotostate.settings import Mode, matches
-from gotostate.stepfunctions import StepFunctions
+from gotostate.stepfunctions import StepFunctions, is_denied
 
 
-def opted_in(aws: StepFunctions) -> list[str]:
+def opted_in(aws: StepFunctions, memory: Memory | None = None) -> list[str]:
     """Return the ARNs of the state machines whose tag asks for a resume or for its preparation.
 
-    A GoToState machine has its source's tags, and stands for its source here, which may be deleted.
+    A GoToState machine has its source's tags, and stands for its source here, which may be deleted. memory: keeps the
+    tags that are read.
     """
-    tagged = aws.tags_of_opted_in()
+    tagged = (memory or aws).tags_of_opted_in()
     asked = (arn for arn, tags in tagged.items() if tags[OPT_IN_TAG] != Mode.OFF)
-    return sorted({resumption.source_of(tagged[arn], arn) or arn.removesuffix(SUFFIX) for arn in asked})
+    return sorted({_source_of(arn, tagged[arn]) for arn in asked})
 
 
-def named(aws: StepFunctions, patterns: Sequence[str]) -> list[str]:
+def named(aws: StepFunctions, patterns: Sequence[str], memory: Memory | None = None) -> list[str]:
     """Return the ARNs of the state machines that are meant by names, * for any characters, or by their own ARNs.
 
-    The name of a GoToState machine means its source. Raises NotFoundError for a name that no state machine has.
+    The name of a GoToState machine means its source. memory: keeps the tags that are read on the way. Raises
+    NotFoundError for a name that no state machine has.
     """
     found = {pattern.removesuffix(SUFFIX) for pattern in patterns if pattern.startswith("arn:")}
     names = [pattern for pattern in patterns if not pattern.startswith("arn:")]
-    # One page holds a thousand machines, so it is not asked where ARNs say all.
+    # One call tells the ARNs and the tags of a hundred machines that have the tag, which each would be asked for.
+    tagged = _tagged_sources(memory) if names and memory else {}
+    found |= {tagged[name] for name in names if name in tagged}
+    names = [name for name in names if name not in tagged]
     sources = _sources(aws.standard_machines()) if names else {}
     for pattern in names:
         meant = {source for name, source in sources.items() if matches(name, (pattern,))}
@@ -37,6 +43,22 @@ def named(aws: StepFunctions, patterns: Sequence[str]) -> list[str]:
             )
         found |= meant
     return sorted(found)
+
+
+def _tagged_sources(memory: Memory) -> dict[str, str]:
+    """Return by name, of the state machines with the tag 'gotostate', the ARN of the one that people wrote."""
+    try:
+        tagged = memory.tags_of_opted_in()
+    except Exception as error:
+        # It is the cheaper of two ways, with a permission of its own.
+        if is_denied(error):
+            return {}
+        raise
+    return {arn.rpartition(":")[2]: _source_of(arn, tags) for arn, tags in tagged.items()}
+
+
+def _source_of(machine_arn: str, tags: Mapping[str, str]) -> str:
+    return resumption.source_of(tags, machine_arn) or machine_arn.removesuffix(SUFFIX)
 
 
 def _sources(machine_arns: Iterable[str]) -> dict[str, str]:

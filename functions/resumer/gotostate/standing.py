@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from gotostate import history, jsontext, planning, policy, reading, resumption
+from gotostate import history, jsontext, policy, reading, recovery, resumption
 from gotostate.chains import Link, Listed
 from gotostate.definition import Definition
 from gotostate.errors import GotoStateError, NotFailedError, NotFoundError, ThrottledError, TransientError
@@ -30,7 +30,7 @@ class Status(StrEnum):
     PREPARED = "prepared"
     GAVE_UP = "gave up"
     OFF = "off"
-    LEFT_TO_PARENT = "left to its parent"
+    LEFT_TO_PARENT = "left to parent"
 
     @property
     def is_resolved(self) -> bool:
@@ -65,6 +65,18 @@ class Row:
     next: str | None
 
 
+def as_listed(listed: Listed) -> Status:
+    """Tell how a failure stands by the listings alone: open, running or recovered."""
+    if listed.is_resolved:
+        return Status.RECOVERED
+    return Status.OPEN if listed.newest.has_failed else Status.RUNNING
+
+
+def told_of(listed: Listed) -> Link:
+    """Return the execution of a chain whose state and error its row gives."""
+    return listed.newest_failed or listed.chain[0]
+
+
 def look(memory: Memory, listed: Listed, settings: Settings, *, now: float) -> Row:
     """Find out where a failure failed and how it stands: two or three calls, one more for each kind of definition.
 
@@ -94,7 +106,7 @@ def look(memory: Memory, listed: Listed, settings: Settings, *, now: float) -> R
     )
     if newest.has_failed:
         return _with_decision(memory, row, own)
-    row = _with_failure(memory, row, listed.newest_failed or listed.chain[0])
+    row = _with_failure(memory, row, told_of(listed))
     return row if listed.is_resolved or not newest.attempt else _with_wait(memory, row, now)
 
 
@@ -129,7 +141,7 @@ def _with_decision(memory: Memory, row: Row, settings: Settings) -> Row:
     look_first = f"gotostate plan {arn.text}"
     try:
         allowed = policy.by_arn(arn) or reading.opted_in(memory, arn.machine_arn, settings)
-        plan = planning.planned(reading.read(memory, Report(arn.text), settings), allowed, settings)
+        plan = recovery.planned(memory, reading.read(memory, Report(arn.text), settings), allowed, settings)
     except NotFailedError as error:
         # It was redriven since it was listed.
         return replace(row, status=Status.RUNNING, reason=str(error))

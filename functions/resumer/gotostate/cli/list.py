@@ -1,26 +1,29 @@
 """gotostate list: one row for each failure: where it failed, how it stands, and what to type; changes nothing."""
 
 import argparse
-import shutil
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from gotostate import jsontext, listing
-from gotostate.cli import selection
+from gotostate import listing
+from gotostate.cli import failuresjson, selection
+from gotostate.cli.table import table
 from gotostate.cli.terminal import Exit
-from gotostate.cli.wording import columns, timestamp
-from gotostate.listing import Found, Group, Link, Row, Status
+from gotostate.cli.wording import timestamp
+from gotostate.listing import Found, Group, Listed, Row, Status
 from gotostate.memory import Memory
 from gotostate.plain import duration, printable
 from gotostate.settings import Settings
 
-MOST_ROWS = 20
+# So many failures are all looked at where no limit is given; of more, the first few that have not recovered.
+MOST_LOOKED_AT, FIRST = 100, 3
+# From here on it is said how long it takes to look at them.
+LONG = 1_000
 
-_WIDTH = 80
-_GAP = "  "
-_CUT = "..."
+# What a listing tells of how a failure stands.
+_LISTED = (Status.OPEN, Status.RUNNING, Status.RECOVERED)
 
 
 def add_to(commands: Any) -> None:
@@ -34,9 +37,14 @@ def add_to(commands: Any) -> None:
     )
     selection.add_options(parser)
     parser.add_argument("--unresolved", action="store_true", help="leave out what has recovered")
-    parser.add_argument("--limit", metavar="N", help=f"how many rows to show at most; default {MOST_ROWS}")
+    parser.add_argument(
+        "--limit",
+        metavar="N",
+        help=f"how many failures to look at and to show at most; default all, or {FIRST} of more than "
+        f"{MOST_LOOKED_AT} and the counts of the others",
+    )
     parser.add_argument("--group", action="store_true", help="count the failures by machine, state and error instead")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--json", action="store_true", help="print a JSON list of all failures, or of --limit")
     parser.set_defaults(run=_run, check=_check, parser=parser)
 
 
@@ -52,26 +60,31 @@ def _check(options: argparse.Namespace) -> str | None:
 def _run(options: argparse.Namespace) -> Exit:
     now = _now()
     since, until = selection.times(options, now)
-    aws = selection.connect(options)
-    machines = selection.machines(aws, options)
-    found = listing.rows(
-        Memory(aws),
-        machines,
+    memory = Memory(selection.connect(options))
+    machines = selection.machines(memory.aws, options, memory)
+    listed = listing.joined(memory, machines, since=since, until=until, unresolved=options.unresolved)
+    needs_all = options.group or options.state is not None or options.error is not None
+    limit = int(options.limit) if options.limit else None if needs_all else _default_limit(listed)
+    _say_how_long(listed if needs_all else listed[:limit])
+    found = listing.looked_at(
+        memory,
+        listed,
         # The parameters of a stack with its defaults, as `gotostate plan` takes them.
         Settings(),
         now=now,
-        since=since,
-        until=until,
-        limit=None if options.group else int(options.limit or MOST_ROWS),
+        limit=limit,
         unresolved=options.unresolved,
         state=options.state,
         error=options.error,
     )
-    if options.json:
-        print(_json_of_groups(found) if options.group else _json(found))
+    if options.json and options.group:
+        print(failuresjson.of_groups(listing.groups(found.rows)))
+    elif options.json:
+        print(failuresjson.of_failures(found.rows, () if options.limit else found.unread))
+        _say_what_is_left(found, is_limited=options.limit is not None)
     elif not machines:
         print("no state machine has opted in: tag one gotostate=resume, or name some with --state-machine")
-    elif not found.rows:
+    elif not found.rows and not found.more:
         print(f"no failures since {timestamp(since)}" + (f" until {timestamp(until)}" if until else ""))
     elif options.group:
         _show_groups(listing.groups(found.rows))
@@ -84,15 +97,55 @@ def _now() -> float:
     return time.time()
 
 
+def _default_limit(listed: Sequence[Listed]) -> int | None:
+    if len(listed) <= MOST_LOOKED_AT:
+        return None
+    return sum(not one.is_resolved for one in listed[:FIRST])
+
+
+def _say_how_long(listed: Sequence[Listed]) -> None:
+    if len(listed) > LONG:
+        least = duration(listing.seconds_to_look_at(listed))
+        _say(f"looking at {len(listed):,} failures takes at least {least} at AWS's quotas, which the Resumer needs too")
+
+
+def _say_what_is_left(found: Found, *, is_limited: bool) -> None:
+    """Say beside the JSON what it does not hold."""
+    if not found.more:
+        return
+    if is_limited:
+        _say(f"{found.more:,} more; without --limit all are printed")
+    else:
+        looked_at = f"{len(found.rows):,} of {len(found.rows) + found.more:,} failures were looked at"
+        _say(f"{looked_at}, of the others state, error and reason are null; --limit N looks at N, --group at all")
+
+
+def _say(note: str) -> None:
+    print(f"gotostate: {note}", file=sys.stderr)
+
+
 def _show(found: Found, now: float) -> None:
-    header = ("MACHINE", "EXECUTION", "STATE", "ERROR", "STATUS", "AGE")
-    cells = [_cells(row, now) for row in found.rows]
-    for line, row in zip(_table(header, cells), (None, *found.rows), strict=True):
-        print(line)
-        for more in _below(row) if row else ():
-            print(f"{_GAP}{printable(more)}")
-    if found.more:
+    if found.rows:
+        header = ("MACHINE", "EXECUTION", "STATE", "ERROR", "STATUS", "AGE")
+        cells = [_cells(row, now) for row in found.rows]
+        for line, row in zip(table(header, cells), (None, *found.rows), strict=True):
+            print(line)
+            for more in _below(row) if row else ():
+                print(f"  {printable(more)}")
+    if found.unread:
+        _show_unread(found)
+    elif found.more:
         print(f"{found.more:,} more: --limit {len(found.rows) + found.more} shows all, --group counts them")
+
+
+def _show_unread(found: Found) -> None:
+    """Count what was not looked at, as far as the listings tell, and say how to learn more."""
+    print(f"{found.more:,} {'more ' if found.rows else ''}failures, which were not looked at:")
+    header = ("MACHINE", *(status.value.upper() for status in _LISTED))
+    counted = listing.counts(found.unread).items()
+    for line in table(header, [(_name(arn), *(f"{of[one]:,}" for one in _LISTED)) for arn, of in counted]):
+        print(line)
+    print("to look at N: --limit N; to count all of them by state and error: --group")
 
 
 def _cells(row: Row, now: float) -> tuple[str, ...]:
@@ -130,80 +183,8 @@ def _show_groups(groups: Sequence[Group]) -> None:
         )
         for group in groups
     ]
-    for line in _table(header, cells):
+    for line in table(header, cells):
         print(line)
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Yield lines with aligned columns that fit the terminal, or 80 columns; the widest ones are cut."""
-    lines = [header, *(tuple(map(printable, row)) for row in rows)]
-    widths = [max(map(columns, column)) for column in zip(*lines, strict=True)]
-    room = shutil.get_terminal_size((_WIDTH, 0)).columns - len(_GAP) * (len(header) - 1)
-    while sum(widths) > max(room, len(header) * (len(_CUT) + 1)):
-        widths[widths.index(max(widths))] -= 1
-    for line in lines:
-        yield _GAP.join(_fitted(cell, width) for cell, width in zip(line, widths, strict=True)).rstrip()
-
-
-def _fitted(cell: str, width: int) -> str:
-    if columns(cell) > width:
-        while columns(cell) > width - len(_CUT):
-            cell = cell[:-1]
-        cell += _CUT
-    return cell + " " * (width - columns(cell))
-
-
-def _json(found: Found) -> str:
-    """Write the rows as JSON; times as AWS writes them, null where something is not known or does not apply."""
-    return jsontext.write({"failures": [_facts(row) for row in found.rows], "more": found.more})
-
-
-def _facts(row: Row) -> dict[str, Any]:
-    return {
-        "execution": row.original,
-        "machine": row.machine,
-        "state": row.state,
-        "error": row.error,
-        "status": row.status.value,
-        "reason": row.reason,
-        "failedAt": timestamp(row.failed_at),
-        "attempts": row.attempt,
-        "maxAttempts": row.max_attempts,
-        "newest": row.newest,
-        "until": timestamp(row.until),
-        "calls": list(row.calls),
-        "next": row.next,
-        "chain": [_link(link) for link in row.chain],
-    }
-
-
-def _link(link: Link) -> dict[str, Any]:
-    return {
-        "execution": link.execution,
-        "status": link.status,
-        "attempt": link.attempt,
-        "started": timestamp(link.started),
-        "stopped": timestamp(link.stopped),
-        "redriven": timestamp(link.redriven),
-    }
-
-
-def _json_of_groups(found: Found) -> str:
-    return jsontext.write(
-        {
-            "groups": [
-                {
-                    "machine": group.machine,
-                    "state": group.state,
-                    "error": group.error,
-                    "count": group.count,
-                    "first": timestamp(group.first),
-                    "last": timestamp(group.last),
-                }
-                for group in listing.groups(found.rows)
-            ]
-        }
-    )
 
 
 def _name(arn: str) -> str:

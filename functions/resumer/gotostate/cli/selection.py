@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from gotostate import sources
+from gotostate.memory import Memory
 from gotostate.stepfunctions import StepFunctions
 
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
@@ -74,9 +75,11 @@ def connect(options: argparse.Namespace) -> StepFunctions:
     return StepFunctions(options.region or next(iter(regions), None))
 
 
-def machines(aws: StepFunctions, options: argparse.Namespace) -> list[str]:
-    """Return the ARNs of the state machines that the options name. Raises NotFoundError."""
-    return sources.named(aws, options.state_machine) if options.state_machine else sources.opted_in(aws)
+def machines(aws: StepFunctions, options: argparse.Namespace, memory: Memory | None = None) -> list[str]:
+    """Return the ARNs of the state machines that the options name; memory: keeps the tags. Raises NotFoundError."""
+    if options.state_machine:
+        return sources.named(aws, options.state_machine, memory)
+    return sources.opted_in(aws, memory)
 
 
 def _check_machines(names: Sequence[str], region: str | None) -> str | None:
