@@ -1,6 +1,9 @@
 """No test but the end-to-end ones may reach an account, real or local."""
 
+from collections.abc import Mapping
+
 import pytest
+from gotostate.errors import StackError
 
 
 @pytest.fixture(autouse=True)
@@ -12,3 +15,9 @@ def no_account(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    monkeypatch.setattr("gotostate.cli.account.environment_of", _no_stack)
+
+
+def _no_stack(name: str, region: str | None, profile: str | None) -> Mapping[str, str]:
+    """Answer for an account that no stack was deployed to; who needs one patches it again."""
+    raise StackError(f"there is no stack {name} in {region}; give its name with --stack")

@@ -109,13 +109,27 @@ def locate(
     return _checked(replace(point, ending=replace(point.ending, earlier=earlier)))
 
 
-def last_visit(events: Iterable[HistoryEvent], definition: Definition, state: str) -> FailurePoint | None:
+def success(events: Iterable[HistoryEvent], definition: Definition) -> FailurePoint:
+    """Tell how an execution that succeeded ended; as it stands, there is nothing to resume.
+
+    Takes and raises what locate does, but NotFailedError only where it runs again.
+    """
+    reader = Reader(iter(events), definition)
+    reader.read_ending(None, may_have_succeeded=True)
+    last = next(reader, None)
+    return _point(reader, last.name if last else None, None, None, {}, Why.FINISHED)
+
+
+def last_visit(
+    events: Iterable[HistoryEvent], definition: Definition, state: str, *, may_have_succeeded: bool = False
+) -> FailurePoint | None:
     """Find the last time that an execution entered a given top-level state; None if it never did.
 
     Takes and raises what locate does; the variables are those at that entry.
+    may_have_succeeded: take an execution that succeeded as well.
     """
     reader = Reader(iter(events), definition)
-    reader.read_ending(None)
+    reader.read_ending(None, may_have_succeeded=may_have_succeeded)
     ended_in = None
     for visit in reader:
         ended_in = ended_in or visit.name
@@ -127,10 +141,12 @@ def last_visit(events: Iterable[HistoryEvent], definition: Definition, state: st
     return None
 
 
-def last_variables(events: Iterable[HistoryEvent], definition: Definition) -> dict[str, str]:
+def last_variables(
+    events: Iterable[HistoryEvent], definition: Definition, *, may_have_succeeded: bool = False
+) -> dict[str, str]:
     """Return the variables of an execution as they stood at its end, by name as JSON texts."""
     reader = Reader(iter(events), definition)
-    reader.read_ending(None)
+    reader.read_ending(None, may_have_succeeded=may_have_succeeded)
     variables: dict[str, str] = {}
     reader.collect(variables)
     return _parted(variables, definition)[0]

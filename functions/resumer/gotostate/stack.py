@@ -1,17 +1,18 @@
-"""The deployed stack, from outside: its event source mapping, its queues, and who holds it.
+"""The deployed stack, from outside: its event source mapping, its parameters, its queues, and who holds it.
 
-The only file that calls CloudFormation, SQS and STS, and Lambda for the mapping and the function's tags. Only the
-command uses it, never the function.
+The only file that calls CloudFormation, SQS and STS, and Lambda for the mapping, the function's environment and its
+tags. Only the command uses it, never the function.
 """
 
 import time
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
+from gotostate import jsontext
 from gotostate.errors import StackError
 from gotostate.pace import error_code
 
@@ -19,6 +20,13 @@ HELD_SINCE, HELD_BY, HELD_BECAUSE = "gotostate:held-since", "gotostate:held-by",
 LONGEST_TAG_VALUE = 256
 # How long a mapping may take to change, and how often it is looked at meanwhile.
 PATIENCE_SECONDS, POLL_SECONDS = 60.0, 0.5
+# The most that SendMessageBatch takes
+# (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html).
+BATCH = 10
+# How often what SQS did not take of a batch is sent again.
+SENDS = 3
+# To reach AWS for what is worth knowing, and not worth waiting for.
+HASTY_SECONDS = 0.8
 
 _ENABLED, _DISABLED = "Enabled", "Disabled"
 _IN_TAGS = " _.:/=+-@"
@@ -81,10 +89,14 @@ class Queue:
 class Stack:
     """A deployed stack of this project's template; made at once, connects when first used."""
 
-    def __init__(self, name: str, region: str | None = None, profile: str | None = None) -> None:
+    def __init__(
+        self, name: str, region: str | None = None, profile: str | None = None, *, is_hasty: bool = False
+    ) -> None:
+        """Name a stack. is_hasty: give up within a second where AWS cannot be reached."""
         self.name = name
         self._region = region
         self._profile = profile
+        self._is_hasty = is_hasty
         self._clients: dict[str, Any] = {}
 
     def state(self) -> State:
@@ -133,6 +145,30 @@ class Stack:
     def forget_hold(self) -> None:
         """Remove the hold from record."""
         self._client("lambda").untag_resource(Resource=self._function_arn, TagKeys=[HELD_SINCE, HELD_BY, HELD_BECAUSE])
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment of the Resumer's function, which holds the stack's parameters. Raises StackError."""
+        client = self._client("lambda")
+        found = client.get_function_configuration(FunctionName=self._mapping()["FunctionArn"])
+        return dict(found.get("Environment", {}).get("Variables", {}))
+
+    def send(self, events: Sequence[Mapping[str, Any]]) -> None:
+        """Put at most 10 events on the RecoveryQueue. Raises StackError when SQS does not take all of them."""
+        client, url = self._client("sqs"), self._output("RecoveryQueueUrl")
+        left = {str(number): jsontext.write(event) for number, event in enumerate(events)}
+        why = ""
+        for _ in range(SENDS):
+            entries = [{"Id": number, "MessageBody": body} for number, body in left.items()]
+            try:
+                answer = client.send_message_batch(QueueUrl=url, Entries=entries)
+            except client.exceptions.QueueDoesNotExist as error:
+                raise StackError(f"the queue {url} of the stack {self.name} was deleted: deploy it again") from error
+            refused = {entry["Id"]: entry.get("Message") or entry["Code"] for entry in answer.get("Failed", [])}
+            if not refused:
+                return
+            left = {number: left[number] for number in refused}
+            why = next(iter(refused.values()))
+        raise StackError(f"the queue {url} did not take {len(left)} of {len(events)} requests: {why}")
 
     def recovery_queue(self) -> Queue:
         """Count the failures that wait for the Resumer. Raises StackError."""
@@ -220,6 +256,8 @@ class Stack:
             from botocore.config import Config
 
             config = Config(retries={"mode": "standard"}, connect_timeout=5, read_timeout=20)
+            if self._is_hasty:
+                config = Config(retries={"total_max_attempts": 1}, connect_timeout=HASTY_SECONDS, read_timeout=5)
             session = boto3.Session(region_name=self._region, profile_name=self._profile)
             if not session.region_name:
                 raise StackError("no AWS region is set; give one with --region")

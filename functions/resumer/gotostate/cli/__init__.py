@@ -53,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="gotostate",
         description="Resume a failed Step Functions execution from the state in which it ended.",
-        epilog="Exit codes: 0 done, 1 failed, 2 wrong usage.",
+        epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not confirmed.",
     )
     parser.add_argument(
         "--failedExecutionArn",

@@ -1,45 +1,71 @@
-"""The account of a failed execution, as the command uses it."""
+"""The account of a failed execution, as the command uses it, and the parameters that hold there."""
 
+import argparse
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 from gotostate import reading
-from gotostate.errors import NotFoundError
+from gotostate.errors import GotoStateError, NotFoundError, StackError
 from gotostate.failure import Failure
 from gotostate.memory import Memory
 from gotostate.report import Report
 from gotostate.resumption import Asked, ExecutionArn
-from gotostate.settings import Settings, for_machine
+from gotostate.settings import Settings, for_machine, settings_from
+from gotostate.stack import Stack
 from gotostate.stepfunctions import StepFunctions
+
+# The name in samconfig.toml.
+STACK = "sfn-resume"
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """The parameters of the deployed stack, or their defaults.
+
+    stack: the name of the stack; None where they are the defaults. source: where they come from, for people.
+    """
+
+    settings: Settings
+    stack: str | None
+    source: str
 
 
 @dataclass(frozen=True)
 class Account:
-    """A failed execution and the account that it is in."""
+    """A failed execution and the account that it is in.
+
+    stack: name of the stack whose parameters hold; None: the usual one, and the defaults where there is none.
+    """
 
     arn: ExecutionArn
     memory: Memory
+    stack: str | None = None
+    profile: str | None = None
 
     @classmethod
-    def of(cls, execution_arn: str) -> "Account":
+    def of(cls, execution_arn: str, stack: str | None = None, profile: str | None = None) -> "Account":
         """Connect to the account and region of an execution. Raises ArnError."""
         arn = ExecutionArn.parse(execution_arn)
+        use_profile(profile)
         # The region of the ARN, so that the command is right whatever the shell's default region is.
-        return cls(arn, Memory(StepFunctions(arn.region)))
+        return cls(arn, Memory(StepFunctions(arn.region)), stack, profile)
+
+    @cached_property
+    def parameters(self) -> Parameters:
+        """The parameters of the deployed stack."""
+        return parameters(self.stack, self.arn.region, self.profile)
 
     @cached_property
     def settings(self) -> Settings:
-        """The parameters of a stack with its defaults, and the machine's tags: a person decides on the attempts."""
-        return for_machine(self._tags, Settings())
+        """The parameters of the deployed stack, and the machine's tags."""
+        # First what has to be reached in any case: where AWS cannot be, the stack costs no time as well.
+        tags = self._tags
+        return for_machine(tags, self.parameters.settings)
 
     def asked(self, reason: str | None) -> Asked:
         """Tell who types, by the ARN that AWS knows them by."""
-        try:
-            by = self.memory.aws.connect("sts").get_caller_identity()["Arn"]
-        except Exception:  # noqa: BLE001  where STS cannot be reached, the resume is worth more than the name
-            by = "somebody"
-        return Asked.of(by, reason) or Asked("somebody")
+        return asked(self.memory.aws, reason)
 
     @cached_property
     def _tags(self) -> Mapping[str, str]:
@@ -52,3 +78,59 @@ class Account:
     def failure(self) -> Failure:
         """All that is known of the failure."""
         return reading.read(self.memory, Report(self.arn.text), self.settings)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the option that says which stack's parameters hold."""
+    parser.add_argument(
+        "--stack", metavar="NAME", help=f"the deployed stack; default {STACK}, or its defaults where it is not there"
+    )
+
+
+def use_profile(profile: str | None) -> None:
+    """Let all calls use a profile of the AWS CLI; None: as it is."""
+    if profile:
+        import boto3  # not for those who need no AWS: it takes a third of a second
+
+        boto3.setup_default_session(profile_name=profile)
+
+
+def asked(aws: StepFunctions, reason: str | None) -> Asked:
+    """Tell who types, by the ARN that AWS knows them by."""
+    try:
+        by = aws.connect("sts").get_caller_identity()["Arn"]
+    except Exception:  # noqa: BLE001  where STS cannot be reached, the resume is worth more than the name
+        by = "somebody"
+    return Asked.of(by, reason) or Asked("somebody")
+
+
+def parameters(stack: str | None, region: str | None, profile: str | None) -> Parameters:
+    """Read the parameters of the deployed stack; where it is not there or may not be read, their defaults.
+
+    stack: its name as a person gave it; None: the usual one. Raises StackError when a stack that was named is not
+    there, SettingsError when one of its parameters cannot be read.
+    """
+    name = stack or STACK
+    try:
+        environment = environment_of(name, region, profile)
+    except StackError as error:
+        if stack:
+            raise
+        return _defaults(str(error).partition(";")[0])
+    except GotoStateError:
+        raise
+    except Exception as error:
+        # Whatever AWS answers, or does not: a plan by the defaults is better than none.
+        if not type(error).__module__.startswith(("botocore", "boto3")):
+            raise
+        return _defaults(f"the stack {name} cannot be read: {error}")
+    return Parameters(settings_from(environment), name, f"the stack {name}")
+
+
+def environment_of(name: str, region: str | None, profile: str | None) -> Mapping[str, str]:
+    """Return the environment of a deployed stack's function. Raises StackError, and what AWS raises."""
+    return Stack(name, region, profile, is_hasty=True).environment()
+
+
+def _defaults(why: str) -> Parameters:
+    return Parameters(Settings(), None, f"the stack's defaults, as {why}")

@@ -9,13 +9,13 @@ from typing import Any
 
 from gotostate import listing
 from gotostate.cli import failuresjson, selection
+from gotostate.cli.account import add_options, parameters
 from gotostate.cli.table import table
 from gotostate.cli.terminal import Exit
 from gotostate.cli.wording import timestamp
 from gotostate.listing import Found, Group, Listed, Row, Status
 from gotostate.memory import Memory
 from gotostate.plain import duration, printable
-from gotostate.settings import Settings
 
 # So many failures are all looked at where no limit is given; of more, the first few that have not recovered.
 MOST_LOOKED_AT, FIRST = 100, 3
@@ -36,6 +36,7 @@ def add_to(commands: Any) -> None:
         epilog="Example: gotostate list --state-machine 'prod-*' --since 7d --unresolved",
     )
     selection.add_options(parser)
+    add_options(parser)
     parser.add_argument("--unresolved", action="store_true", help="leave out what has recovered")
     parser.add_argument(
         "--limit",
@@ -69,8 +70,7 @@ def _run(options: argparse.Namespace) -> Exit:
     found = listing.looked_at(
         memory,
         listed,
-        # The parameters of a stack with its defaults, as `gotostate plan` takes them.
-        Settings(),
+        parameters(options.stack, memory.aws.client.meta.region_name, options.profile).settings,
         now=now,
         limit=limit,
         unresolved=options.unresolved,

@@ -1,10 +1,11 @@
 """gotostate plan: say where an execution failed and what would be done; changes nothing."""
 
 import argparse
+from collections.abc import Collection
 from typing import Any
 
 from gotostate import containers, history, jsontext, planning, policy, reading, recovery, resumption, router
-from gotostate.cli.account import Account
+from gotostate.cli.account import Account, add_options
 from gotostate.cli.files import read_history, read_text
 from gotostate.cli.terminal import Exit, show
 from gotostate.definition import Definition
@@ -28,6 +29,8 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--history", metavar="FILE", help="what 'aws stepfunctions get-execution-history' printed")
     parser.add_argument("--definition", metavar="FILE", help="the ASL file that the execution ran with")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--profile", metavar="P", help="the AWS profile to use; default as in the AWS CLI")
+    add_options(parser)
     parser.set_defaults(run=_run, check=_check, parser=parser)
 
 
@@ -44,10 +47,13 @@ def show_remarks(remarks: list[Decision]) -> None:
         show("Mind", remark.reason)
 
 
-def show_calls(plan: Plan, settings: Settings) -> None:
-    """Print what runs from the state on, and what of it a person declared not idempotent."""
+def show_calls(plan: Plan, settings: Settings, again: Collection[str] | None = None) -> None:
+    """Print what runs from the state on, and what of it a person declared not idempotent.
+
+    again: the tasks that are known to run again; None: as the plan has it.
+    """
     for call in plan.calls[:MOST_CALLS]:
-        once_more = " (again)" if call.state in plan.again else ""
+        once_more = " (again)" if call.state in (plan.again if again is None else again) else ""
         danger = " NOT IDEMPOTENT" if call.state in settings.not_idempotent else ""
         show("Calls", f"{call}{once_more}{danger}")
     if len(plan.calls) > MOST_CALLS:
@@ -104,7 +110,7 @@ def _given(definition: Definition, events: list[HistoryEvent]) -> str | None:
 
 
 def _from_account(options: argparse.Namespace) -> Exit:
-    account = Account.of(options.arn)
+    account = Account.of(options.arn, options.stack, options.profile)
     failure = account.failure
     newest = reading.newest_of_chain(account.memory, failure)
     allowed = policy.by_arn(failure.arn) or reading.opted_in(account.memory, failure.arn.machine_arn, account.settings)
@@ -116,6 +122,7 @@ def _from_account(options: argparse.Namespace) -> Exit:
         delay = plan.delay_seconds if automation.action in (Action.RESUME, Action.REDRIVE) else None
         facts = _facts(failure, newest, automation, remarks) | {
             "delaySeconds": delay,
+            "stack": account.parameters.stack,
             "inside": _inside(plan.record, plan.whole, plan.state),
         }
         print(_json(failure.point, facts))
@@ -129,9 +136,11 @@ def _from_account(options: argparse.Namespace) -> Exit:
         show("Parent", f"{failure.parent.execution} ({failure.parent.pattern})")
     show("Automation", f"{automation.action}: {automation.reason}")
     if automation.action in (Action.RESUME, Action.REDRIVE):
+        limit = account.settings.max_attempts
         then = "enters the state" if automation.action is Action.RESUME else "is redriven"
-        waits = f"{plan.delay_seconds} s before it {then} (attempt {failure.tries + 1}, the stack's defaults)"
+        waits = f"{plan.delay_seconds} s before it {then} (attempt {failure.tries + 1} of {limit})"
         show("Waits", waits)
+    show("Parameters", account.parameters.source)
     show_calls(plan, account.settings)
     show_remarks(remarks)
     for problem in account.settings.problems:

@@ -14,6 +14,7 @@ class Exit(IntEnum):
     DONE = 0
     FAILURE = 1
     USAGE = 2
+    UNCONFIRMED = 3
 
 
 def prepare_streams() -> None:

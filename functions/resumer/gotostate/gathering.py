@@ -1,0 +1,150 @@
+"""The failures that a person means, each with the plan for it; changes nothing."""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+
+from gotostate import policy, reading, recovery
+from gotostate.chains import Listed
+from gotostate.errors import GotoStateError, NotFailedError, ThrottledError, TransientError
+from gotostate.failure import Failure
+from gotostate.listing import joined
+from gotostate.many import Item
+from gotostate.memory import Memory
+from gotostate.planning import Plan
+from gotostate.policy import Action, Decision
+from gotostate.report import Report
+from gotostate.resumption import Asked, ExecutionArn
+from gotostate.settings import Settings, for_machine, matches
+from gotostate.stepfunctions import is_denied
+
+BY_HAND = Decision(Action.RESUME, "by-hand", "resumed by hand")
+# Makes a plan that differs from the usual one, with the tasks that run again.
+Planner = Callable[[Failure, Settings], tuple[Plan, frozenset[str]]]
+
+
+@dataclass(frozen=True)
+class Meant:
+    """Which failures are meant: those of some machines in a time, in seconds since the epoch, and by state and error.
+
+    error: pattern of its name, * for any characters. limit: how many are resumed at most; None: all.
+    """
+
+    machines: Collection[str]
+    since: float
+    until: float | None = None
+    state: str | None = None
+    error: str | None = None
+    limit: int | None = None
+
+    def takes(self, item: Item) -> bool:
+        """Tell whether a failure that was read is meant."""
+        if self.state is not None and item.state != self.state:
+            return False
+        return self.error is None or bool(matches(item.error or "", (self.error,)))
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """The failures that are meant, newest first; how many run again already, and how many were not looked at."""
+
+    items: tuple[Item, ...]
+    running: int
+    more: int
+
+
+class Gatherer:
+    """Reads failures and plans for each what a person asks for.
+
+    settings: the stack's. planner: where something was chosen, what makes the plan; such a plan is carried out by the
+    person's own credentials, as a request to the Resumer does not carry it.
+    """
+
+    def __init__(self, memory: Memory, settings: Settings, asked: Asked, planner: Planner | None = None) -> None:
+        self._memory = memory
+        self._settings = settings
+        self._asked = asked
+        self._planner = planner
+
+    def gather(self, meant: Meant, note: Callable[[int, int], None] = lambda read, total: None) -> Gathered:
+        """Return the failures that are meant and unresolved. note: told how many were read, of how many.
+
+        Raises NotFoundError when none of the machines exists, ThrottledError.
+        """
+        unresolved = joined(self._memory, meant.machines, since=meant.since, until=meant.until, unresolved=True)
+        failed = [listed for listed in unresolved if listed.newest.has_failed]
+        self._look_ahead(failed)
+        running, items = len(unresolved) - len(failed), list[Item]()
+        done, looked_at = 0, 0
+        for listed in failed:
+            if meant.limit is not None and done >= meant.limit:
+                break
+            looked_at += 1
+            item = self._item(listed)
+            if item is None:
+                running += 1
+            elif meant.takes(item):
+                items.append(item)
+                done += item.is_done
+            note(looked_at, len(failed))
+        return Gathered(tuple(items), running, len(failed) - looked_at)
+
+    def _look_ahead(self, failed: Sequence[Listed]) -> None:
+        """Look at the machines of which several failures are read, before they are asked about one by one."""
+        newest = (listed.newest for listed in failed)
+        machines = Counter(ExecutionArn.parse(link.execution).machine_arn for link in newest if link.on_plain_arn)
+        for arn, times in machines.items():
+            if times > 1:
+                self._memory.look_ahead(arn)
+
+    def _item(self, listed: Listed) -> Item | None:
+        """Read one failure; None where it runs again by now. What cannot be read is told, not raised."""
+        arn = ExecutionArn.parse(listed.newest.execution)
+        settings = self._settings
+        try:
+            if by_arn := policy.by_arn(arn):
+                return Item(listed, None, by_arn, settings)
+            tags = reading.governing_tags(self._memory, arn.machine_arn)
+            settings = for_machine(tags, self._settings)
+            allowed = policy.opt_in(tags, self._settings)
+            failure = reading.read(self._memory, Report(arn.text), settings)
+            return self._planned(listed, failure, allowed, settings)
+        except NotFailedError:
+            return None
+        except ThrottledError:
+            raise
+        except Exception as error:
+            if isinstance(error, GotoStateError | TransientError) or is_denied(error):
+                return Item(listed, None, Decision(Action.GIVE_UP, "unreadable", str(error)), settings)
+            raise
+
+    def _planned(self, listed: Listed, failure: Failure, allowed: Decision, settings: Settings) -> Item:
+        if self._planner:
+            return self._chosen(listed, failure, settings, self._planner)
+        is_opted_in = allowed.action is not Action.SKIP
+        hand = allowed if is_opted_in else BY_HAND
+        plan = recovery.planned(self._memory, failure, hand, settings, asked=self._asked)
+        plan = _without_steps(replace(plan, delay_seconds=0))
+        held = policy.automatic(plan.failure, allowed, settings, plan.again, plan.no_room)
+        is_held = held.action not in (Action.RESUME, Action.REDRIVE)
+        return Item(listed, plan, plan.decision, settings, plan.again, held if is_held else None, in_queue=is_opted_in)
+
+    def _chosen(self, listed: Listed, failure: Failure, settings: Settings, planner: Planner) -> Item:
+        # To tell state and error of what is refused.
+        bare = Plan(failure, BY_HAND, None, None, {})
+        for remark in policy.remarks(failure, settings):
+            if remark.needs_force:
+                return Item(listed, bare, replace(remark, action=Action.SKIP), settings)
+        try:
+            plan, again = planner(failure, settings)
+            plan = _without_steps(replace(plan, asked=self._asked))
+            plan.resume_input()
+        except GotoStateError as error:
+            return Item(listed, bare, Decision(Action.GIVE_UP, "refused", str(error)), settings)
+        return Item(listed, plan, plan.decision, settings, again)
+
+
+def _without_steps(plan: Plan) -> Plan:
+    """Drop what was kept of the history of a Parallel or Map: the record says all, and there may be thousands."""
+    point = replace(plan.failure.point, steps=None)
+    return replace(plan, failure=replace(plan.failure, point=point))

@@ -1,0 +1,114 @@
+"""What would be done about many failures, as data: in groups, with canaries, and how long AWS's quotas make it take."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, zip_longest
+
+from gotostate.calls import Call
+from gotostate.chains import Listed
+from gotostate.planning import Plan
+from gotostate.policy import Action, Decision
+from gotostate.settings import Settings
+
+# By operation: calls that AWS takes at once, and how many more each second; in its three largest regions, and in the
+# others (https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html).
+_LARGE_REGIONS = ("us-east-1", "us-west-2", "eu-west-1")
+_LARGE = {"DescribeExecution": (300, 15), "GetExecutionHistory": (400, 20), "StartExecution": (1_300, 300)}
+_SMALL = {"DescribeExecution": (250, 10), "GetExecutionHistory": (400, 20), "StartExecution": (800, 150)}
+
+
+@dataclass(frozen=True)
+class Item:
+    """A failure, and what would be done about it.
+
+    listed: its chain. plan: what would be done; None where it could not be read. decision: to resume or redrive it, or
+    why not. again: tasks that run again. held: why automation leaves it, where it does. in_queue: whether the Resumer
+    does it when it is asked. settings: those of its machine.
+    """
+
+    listed: Listed
+    plan: Plan | None
+    decision: Decision
+    settings: Settings
+    again: frozenset[str] = frozenset()
+    held: Decision | None = None
+    in_queue: bool = False
+
+    @property
+    def execution(self) -> str:
+        """ARN of the newest execution of the chain, the one that would be resumed."""
+        return self.listed.newest.execution
+
+    @property
+    def is_done(self) -> bool:
+        """Tell whether something would be done about it."""
+        return self.decision.action in (Action.RESUME, Action.REDRIVE)
+
+    @property
+    def state(self) -> str | None:
+        """The state in which it failed, as a list shows it; None where that is not known."""
+        if self.plan is None:
+            return None
+        point, ran = self.plan.failure.point, self.plan.failure.ran.definition
+        return point.resume_from if point.ended_in in ran.router_states else point.ended_in
+
+    @property
+    def error(self) -> str | None:
+        """The error with which it failed; None where there is none, or it is not known."""
+        return self.plan.failure.point.ending.error if self.plan else None
+
+    @property
+    def target(self) -> str | None:
+        """ARN of the execution that will run: the resumed one, or the redriven one itself."""
+        if self.plan is None or not self.is_done:
+            return None
+        return self.execution if self.decision.action is Action.REDRIVE else self.plan.failure.resumed_arn
+
+
+@dataclass(frozen=True)
+class Group:
+    """Failures of one machine, state and error about which the same would be done; never empty."""
+
+    items: tuple[Item, ...]
+
+    @property
+    def first(self) -> Item:
+        """Stands for all of them."""
+        return self.items[0]
+
+    def calls(self) -> Iterator[tuple[Call, int]]:
+        """Yield what the tasks from the state on call, and in how many executions that is done again."""
+        if self.first.is_done and self.first.plan:
+            for call in self.first.plan.calls:
+                yield call, sum(call.state in item.again for item in self.items)
+
+
+def groups(items: Iterable[Item]) -> list[Group]:
+    """Put failures into groups; the largest first, those about which nothing is done last."""
+    found = defaultdict[tuple[object, ...], list[Item]](list)
+    for item in items:
+        decision, held = item.decision, item.held
+        why = decision.reason if not item.is_done else held and held.reason
+        found[item.listed.machine, item.state, item.error, decision.action, why, item.in_queue].append(item)
+    made = [Group(tuple(members)) for members in found.values()]
+    return sorted(made, key=lambda group: (not group.first.is_done, -len(group.items)))
+
+
+def canaries(items: Iterable[Item], count: int) -> list[Item]:
+    """Choose the failures that are resumed first: one of each group, then another of each, and so on."""
+    turns = zip_longest(*(group.items for group in groups(items)))
+    return [item for item in chain.from_iterable(turns) if item and item.is_done][:count]
+
+
+def seconds(items: Sequence[Item], read: int, region: str) -> int:
+    """Tell how many seconds AWS's quotas make it take at least to resume failures, if nothing else uses them.
+
+    read: how many failures were read for the plan just now, which took from the same quotas.
+    """
+    asked = sum(item.in_queue for item in items if item.is_done)
+    started = sum(item.is_done for item in items)
+    # The Resumer reads anew what it is asked for.
+    calls = {"DescribeExecution": read + asked, "GetExecutionHistory": read + asked, "StartExecution": started}
+    quotas = _LARGE if region in _LARGE_REGIONS else _SMALL
+    return max(max(0, calls[name] - burst) // refill for name, (burst, refill) in quotas.items())

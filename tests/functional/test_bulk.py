@@ -1,0 +1,513 @@
+"""gotostate resume of many failures: the preview, the canaries, the queue, from here, and that it may be repeated."""
+
+import copy
+import io
+import json
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fake_account import ADA, BEGINNING, Account, RefusalError, Wired, execution_arn, failure_events, machine_arn
+from gotostate import cli, recovery
+from gotostate.cli import bulk
+from gotostate.errors import StackError
+from gotostate.memory import Memory
+from gotostate.nesting import STARTED_BY
+from gotostate.outcome import Outcome
+from gotostate.report import Report
+from gotostate.settings import settings_from
+from gotostate.stack import Hold, Queue, State
+
+Capture = pytest.CaptureFixture[str]
+NOW = BEGINNING + 86_400
+
+
+def task(function: str, **more: Any) -> dict[str, Any]:
+    return {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::lambda:invoke",
+        "Parameters": {"FunctionName": function},
+    } | more
+
+
+ORDERS = {
+    "StartAt": "Reserve",
+    "States": {"Reserve": task("reserve", Next="Charge"), "Charge": task("payments-charge", End=True)},
+}
+
+
+class FakeStack:
+    """The deployed stack: its queue, and the Resumer that deals with what is sent to it."""
+
+    name = "sfn-resume"
+
+    def __init__(self, account: Account) -> None:
+        self.account = account
+        self.sent: list[Any] = []
+        self.outcomes: list[Outcome] = []
+        self.mapping = "Enabled"
+        self.succeeds = True
+
+    def state(self) -> State:
+        return State(self.mapping, Hold("2026-05-02T00:00:00Z", ADA, None) if self.mapping == "Disabled" else None)
+
+    def recovery_queue(self) -> Queue:
+        return Queue("arn", 0 if self.mapping == "Enabled" else len(self.sent), 0)
+
+    def send(self, events: Sequence[Mapping[str, Any]]) -> None:
+        assert len(events) <= 10
+        for event in json.loads(json.dumps(events)):
+            self.sent.append(event)
+            if self.mapping == "Enabled":
+                self.recover(event)
+
+    def recover(self, event: Any) -> None:
+        outcome = recovery.recover(self.account.memory(), Report.from_event(event), settings_from({}))
+        self.outcomes.append(outcome)
+        if outcome.resumed and self.succeeds:
+            self.account.end(outcome.resumed, "SUCCEEDED")
+
+
+@pytest.fixture
+def account(monkeypatch: pytest.MonkeyPatch) -> Account:
+    account = Account()
+    for name in ("orders", "refunds"):
+        account.add_machine(name, ORDERS, {"gotostate": "resume"})
+    monkeypatch.setattr("gotostate.cli.selection.StepFunctions", lambda region: Wired(account, region or "eu-west-1"))
+    monkeypatch.setattr("gotostate.cli.account.StepFunctions", lambda region: Wired(account, region))
+    monkeypatch.setattr(bulk, "_now", lambda: account.now)
+    monkeypatch.setattr("gotostate.cli.list._now", lambda: account.now)
+    monkeypatch.setattr(bulk, "Memory", lambda aws: Memory(aws, clock=lambda: account.now))
+    monkeypatch.setenv("COLUMNS", "80")
+    return account
+
+
+@pytest.fixture
+def stack(account: Account, monkeypatch: pytest.MonkeyPatch) -> FakeStack:
+    stack = FakeStack(account)
+    monkeypatch.setattr("gotostate.cli.account.environment_of", lambda name, region, profile: {"MAX_ATTEMPTS": "3"})
+    monkeypatch.setattr(bulk, "_stack", lambda name, region, profile: stack)
+    return stack
+
+
+def fail(
+    account: Account, machine: str, count: int, state: str = "Charge", error: str = "BankDown", **more: Any
+) -> None:
+    for number in range(count):
+        account.now = NOW - 3_600 + number
+        name = f"{state}-{number}"
+        account.add_failure(machine, name, failure_events(state, error=error), **more)
+    account.now = NOW
+
+
+def resume(*arguments: str) -> int:
+    return cli.main(["resume", *arguments])
+
+
+def inside(account: Account) -> Any:
+    return copy.deepcopy((account.machines, account.runs, account.changes))
+
+
+def started(account: Account, machine: str = "orders") -> list[Any]:
+    return account.resumed(f"{machine}-with-GoToState")
+
+
+# ---- Which failures -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ([], "say which failures: --state-machine NAME... or --since T"),
+        (["--error", "X"], "say which failures"),
+        (["--since", "yesterday"], "--since is 'yesterday'"),
+        (["--since", "2h", "--canary", "0"], "--canary is '0'"),
+        (["--since", "2h", "--limit", "x"], "--limit is 'x'"),
+        (["--since", "2h", "--skip"], "--skip is for one execution"),
+        (["--since", "2h", "--input", "1"], "--input is for one execution"),
+        (["--since", "2h", "--dry-run", "--yes"], "leave one of them out"),
+        ([execution_arn("orders", "x"), "--since", "2h"], "--since choose among many failures"),
+        ([execution_arn("orders", "x"), "--json", "--limit", "1"], "--limit, --json choose among many failures"),
+        (["--since", "2h", "--stack", ""], "--stack is empty"),
+    ],
+)
+def test_wrong_usage_exits_with_2(account: Account, capsys: Capture, arguments: list[str], says: str) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        resume(*arguments)
+    assert exit_.value.code == 2
+    assert says in capsys.readouterr().err
+    assert not account.calls
+
+
+def test_the_filters_are_those_of_list(account: Account, capsys: Capture) -> None:
+    fail(account, "orders", 3)
+    fail(account, "orders", 2, "Reserve", "Down")
+    fail(account, "refunds", 4, error="BankClosed")
+    for filters in (["--error", "Bank*"], ["--state", "Reserve"], ["--state-machine", "refunds"], ["--until", "59m"]):
+        words = [*filters, "--since", "24h"]
+        assert cli.main(["list", "--group", "--json", "--unresolved", *words]) == 0
+        listed = json.loads(capsys.readouterr().out)
+        assert resume("--dry-run", "--json", *words) == 0
+        planned = json.loads(capsys.readouterr().out)["groups"]
+        keys = ("machine", "state", "error", "count")
+        assert sorted(tuple(map(str, (group[key] for key in keys))) for group in planned) == sorted(
+            tuple(map(str, (group[key] for key in keys))) for group in listed
+        )
+    assert sum(group["count"] for group in planned) == 9
+
+
+def test_a_limit_counts_what_is_resumed_so_that_the_next_run_goes_on(account: Account, stack: FakeStack) -> None:
+    fail(account, "orders", 5)
+    # The newest of them cannot be read.
+    account.now = NOW - 60
+    account.add_failure("orders", "gone", failure_events("Gone"))
+    account.now = NOW
+    for left in (3, 1, 0):
+        assert resume("--state-machine", "orders", "--limit", "2", "--yes") == 0
+        assert len(started(account)) == 5 - left
+
+
+# ---- The preview ----------------------------------------------------------------------------------
+
+
+def test_a_dry_run_changes_nothing(account: Account, stack: FakeStack, capsys: Capture) -> None:
+    fail(account, "orders", 3)
+    before = inside(account)
+    assert resume("--state-machine", "orders", "--dry-run") == 0
+    assert inside(account) == before
+    assert stack.sent == []
+    assert "3 failures: 3 to resume\n" in capsys.readouterr().out
+
+
+def test_the_preview_for_people(account: Account, stack: FakeStack, capsys: Capture) -> None:
+    """What docs/commands.md shows."""
+    account.add_machine("invoices", ORDERS, {"gotostate": "prepare"})
+    account.add_machine("imports", ORDERS, {})
+    fail(account, "orders", 12)
+    fail(account, "invoices", 4, error="LedgerLocked")
+    fail(account, "imports", 2, "Reserve", "Down")
+    fail(account, "refunds", 1)
+    parent = {**task("x"), "Resource": "arn:aws:states:::states:startExecution.sync:2"}
+    parent["Parameters"] = {"StateMachineArn": machine_arn("refunds")}
+    account.add_machine("parent", {"StartAt": "T", "States": {"T": {**parent, "End": True}}}, {"gotostate": "resume"})
+    given = json.dumps({STARTED_BY: account.add_failure("parent", "p", failure_events("T"))})
+    account.runs[execution_arn("refunds", "Charge-0")].input = given
+    machines = ("orders", "invoices", "imports", "refunds")
+    assert resume("--state-machine", *machines, "--since", "2h", "--dry-run") == 0
+    since = "2026-05-01T23:46:40.000Z"
+    expected = f"""\
+MACHINE   STATE    ERROR         COUNT  WHAT
+orders    Charge   BankDown      12     resumed
+  calls: Charge: lambda:invoke payments-charge (again in 12)
+invoices  Charge   LedgerLocked  4      prepared, now resumed
+  automation left it: not started, as its tag gotostate is prepare; would enter 'Charge': the state it ended in
+  calls: Charge: lambda:invoke payments-charge (again in 4)
+imports   Reserve  Down          2      resumed
+  automation left it: the state machine has not opted in; tag it gotostate=resume or gotostate=prepare
+  calls: Reserve: lambda:invoke reserve (again in 2)
+  calls: Charge: lambda:invoke payments-charge
+refunds   Charge   BankDown      1      refused
+  refused: its parent {execution_arn("parent", "p")} waits for it (.sync) and is recovered itself; resume the parent
+19 failures: 18 to resume, 1 refused
+16 by the Resumer of the stack sfn-resume, through its queue
+2 from here, with your own credentials: the Resumer touches no state machine that has not opted in by the tag gotostate
+parameters: the stack sfn-resume
+Next         gotostate list --state-machine orders invoices imports refunds --since {since} --unresolved
+"""
+    assert capsys.readouterr().out == expected
+    assert expected in (Path(__file__).parents[2] / "docs" / "commands.md").read_text()
+
+
+def test_json_without_yes_prints_the_plan_and_exits_with_3(account: Account, stack: FakeStack, capsys: Capture) -> None:
+    fail(account, "orders", 2)
+    assert resume("--state-machine", "orders", "--json") == 3
+    plan = json.loads(capsys.readouterr().out)
+    assert plan["results"] is None
+    assert (plan["stack"], plan["running"], plan["more"], plan["seconds"]) == ("sfn-resume", 0, 0, 0)
+    (group,) = plan["groups"]
+    assert (group["count"], group["action"], group["through"]) == (2, "resume", "queue")
+    assert group["calls"] == [{"call": "Charge: lambda:invoke payments-charge", "again": 2}]
+    assert {failure["execution"] for failure in plan["failures"]} == {
+        execution_arn("orders", f"Charge-{number}") for number in range(2)
+    }
+    assert account.changes == []
+
+
+def test_json_with_yes_prints_what_was_done(account: Account, stack: FakeStack, capsys: Capture) -> None:
+    fail(account, "orders", 2)
+
+    def gate(operation: str, body: Any) -> None:
+        for run in started(account):
+            account.end(run.arn, "SUCCEEDED")
+
+    account.gate = gate
+    assert resume("--state-machine", "orders", "--json", "--yes", "--canary", "1") == 0
+    results = json.loads(capsys.readouterr().out)["results"]
+    assert results["done"] == {"resumed": 1, "asked for": 1}
+    assert [canary["status"] for canary in results["canaries"]] == ["SUCCEEDED"]
+
+
+def test_without_a_person_and_without_yes_nothing_is_done(account: Account, stack: FakeStack, capsys: Capture) -> None:
+    fail(account, "orders", 2)
+    assert resume("--state-machine", "orders") == 3
+    assert "add --yes" in capsys.readouterr().err
+    assert (account.changes, stack.sent) == ([], [])
+
+
+def test_how_long_it_takes_at_awss_quotas(account: Account, stack: FakeStack, capsys: Capture) -> None:
+    """Each is described twice, here and by the Resumer: 300 at once and 15 a second in eu-west-1."""
+    fail(account, "orders", 200)
+    assert resume("--state-machine", "orders", "--dry-run") == 0
+    assert "AWS's quotas make it take at least 6 s\n" in capsys.readouterr().out
+
+
+# ---- What is done ---------------------------------------------------------------------------------
+
+
+def test_the_resumer_does_it_and_knows_who_asked_and_why(account: Account, stack: FakeStack, capsys: Capture) -> None:
+    fail(account, "orders", 23)
+    assert resume("--state-machine", "orders", "--reason", "the bank is back", "--yes") == 0
+    assert len(stack.sent) == len(started(account)) == 23
+    resuming = json.loads(started(account)[0].input)["resuming"]
+    assert (resuming["by"], resuming["reason"], resuming["delaySeconds"]) == (ADA, "the bank is back", 0)
+    printed = capsys.readouterr().out
+    assert "Asked for    23\n" in printed
+    command = shlex.split(printed.splitlines()[-1])[1:]
+    assert command[:3] == ["gotostate", "list", "--state-machine"]
+    capsys.readouterr()
+    assert cli.main(command[1:]) == 0
+    assert capsys.readouterr().out.startswith("no failures since")
+
+
+def test_a_second_run_does_what_is_left_and_a_third_finds_nothing(
+    account: Account, stack: FakeStack, capsys: Capture
+) -> None:
+    fail(account, "orders", 4)
+    stack.mapping = "Disabled"
+    assert resume("--state-machine", "orders", "--limit", "2", "--yes") == 0
+    assert "is held: what it is asked for waits in its queue" in capsys.readouterr().out
+    stack.mapping = "Enabled"
+    assert resume("--state-machine", "orders", "--yes") == 0
+    for event in stack.sent[:2]:
+        stack.recover(event)
+    assert len(started(account)) == 4
+    capsys.readouterr()
+    assert resume("--state-machine", "orders", "--yes") == 0
+    assert "0 failures: 0 to resume\n" in capsys.readouterr().out
+    assert len(started(account)) == 4
+
+
+def test_what_runs_again_is_left(account: Account, stack: FakeStack, capsys: Capture) -> None:
+    fail(account, "orders", 3)
+    stack.succeeds = False
+    assert resume("--state-machine", "orders", "--limit", "1", "--yes") == 0
+    assert resume("--state-machine", "orders", "--dry-run") == 0
+    assert "2 failures: 2 to resume, 1 more run again already\n" in capsys.readouterr().out
+
+
+def test_without_a_stack_it_is_done_from_here(account: Account, capsys: Capture) -> None:
+    account.retag("orders", gotostate="off")
+    fail(account, "orders", 3)
+    assert resume("--state-machine", "orders", "--yes", "--reason", "by me") == 0
+    assert [json.loads(run.input)["resuming"]["by"] for run in started(account)] == [ADA] * 3
+    printed = capsys.readouterr().out
+    assert "3 from here, with your own credentials: there is no stack sfn-resume in eu-west-1\n" in printed
+    assert "Resumed      3\n" in printed
+
+
+def test_what_has_not_opted_in_is_done_from_here(account: Account, stack: FakeStack, capsys: Capture) -> None:
+    account.retag("orders", gotostate="off")
+    fail(account, "orders", 2)
+    fail(account, "refunds", 1)
+    assert resume("--state-machine", "orders", "refunds", "--yes") == 0
+    assert (len(stack.sent), len(started(account)), len(started(account, "refunds"))) == (1, 2, 1)
+
+
+@pytest.mark.parametrize("arguments", [["--definition", "current"], ["--from-state", "Charge"]])
+def test_what_a_request_does_not_carry_is_done_from_here(
+    account: Account, stack: FakeStack, capsys: Capture, arguments: list[str]
+) -> None:
+    fail(account, "orders", 2)
+    account.now += 60
+    account.add_machine("orders", {**ORDERS, "Comment": "mended"}, {"gotostate": "resume"})
+    account.calls.clear()
+    assert resume("--state-machine", "orders", *arguments, "--yes") == 0
+    assert stack.sent == []
+    assert len(started(account)) == 2
+    built = account.machines[machine_arn("orders-with-GoToState")].document
+    assert ("Comment" in built) is (arguments[0] == "--definition")
+
+
+def test_a_file_is_of_one_machine(account: Account, tmp_path: Any, capsys: Capture) -> None:
+    (tmp_path / "mended.json").write_text(json.dumps(ORDERS))
+    assert resume("--since", "2h", "--definition", f"{tmp_path}/mended.json") == 1
+    assert "these are 2 state machines" in capsys.readouterr().err
+
+
+def test_from_a_state_that_some_never_entered(account: Account, capsys: Capture) -> None:
+    fail(account, "orders", 2)
+    fail(account, "orders", 1, "Reserve")
+    assert resume("--state-machine", "orders", "--from-state", "Reserve", "--yes") == 0
+    assert "refused: the execution never entered 'Reserve'" in capsys.readouterr().out
+    assert len(started(account)) == 1
+
+
+def test_one_that_fails_does_not_stop_the_others(account: Account, capsys: Capture) -> None:
+    fail(account, "orders", 3)
+    account.add_machine("refunds-with-GoToState", ORDERS, {})
+    fail(account, "refunds", 2)
+    assert resume("--since", "2h", "--yes") == 1
+    assert len(started(account)) == 3
+    printed = capsys.readouterr().out
+    assert "Resumed      3\nNot resumed  2\n" in printed
+    assert "Because      arn:aws:states:eu-west-1:123456789012:stateMachine:refunds-with-GoToState" in printed
+
+
+def test_what_aws_denies_is_told_and_what_was_done_as_well(account: Account, capsys: Capture) -> None:
+    fail(account, "orders", 3)
+
+    def gate(operation: str, body: Any) -> None:
+        if operation == "StartExecution" and len(started(account)) == 1:
+            raise RefusalError("AccessDeniedException", "no more of this")
+
+    account.gate = gate
+    assert resume("--state-machine", "orders", "--yes") == 1
+    captured = capsys.readouterr()
+    assert "Resumed      1\n" in captured.out
+    assert "no more of this" in captured.err
+    account.gate = lambda operation, body: None
+    assert resume("--state-machine", "orders", "--yes") == 0
+    assert len(started(account)) == 3
+
+
+def test_a_queue_that_takes_nothing_is_told(
+    account: Account, stack: FakeStack, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail(account, "orders", 12)
+    send = stack.send
+
+    def once(events: Sequence[Mapping[str, Any]]) -> None:
+        if stack.sent:
+            raise StackError("the queue did not take 2 of 2 requests: no")
+        send(events)
+
+    monkeypatch.setattr(stack, "send", once)
+    assert resume("--state-machine", "orders", "--yes") == 1
+    captured = capsys.readouterr()
+    assert "Asked for    10\n" in captured.out
+    assert "did not take" in captured.err
+
+
+# ---- Canaries -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", ["SUCCEEDED", "FAILED"])
+def test_the_others_follow_only_if_all_canaries_succeed(
+    account: Account, stack: FakeStack, capsys: Capture, status: str
+) -> None:
+    fail(account, "orders", 5)
+    fail(account, "orders", 2, "Reserve", "Down")
+
+    def gate(operation: str, body: Any) -> None:
+        """The canaries end when they are looked at for the second time."""
+        for number, run in enumerate(started(account)):
+            if operation == "DescribeExecution" and body["executionArn"] == run.arn and account.now > run.started + 1:
+                account.end(run.arn, status if number else "SUCCEEDED", failure_events("Charge"))
+
+    account.gate = gate
+    assert resume("--state-machine", "orders", "--canary", "2", "--yes") == (0 if status == "SUCCEEDED" else 1)
+    printed = capsys.readouterr().out
+    assert len(stack.sent) == (5 if status == "SUCCEEDED" else 0)
+    if status == "SUCCEEDED":
+        assert printed.count("SUCCEEDED\n") == 2
+        assert "Resumed      2\nAsked for    5\n" in printed
+    else:
+        assert "a canary did not succeed, so 5 others were not resumed" in printed
+        assert f"Next         gotostate plan {started(account)[1].arn}\n" in printed
+    # One of each group.
+    states = [json.loads(run.input)["resuming"]["state"] for run in started(account)[:2]]
+    assert sorted(states) == ["Charge", "Reserve"]
+
+
+def test_a_canary_that_cannot_be_started_stops_it(account: Account, stack: FakeStack, capsys: Capture) -> None:
+    account.add_machine("orders-with-GoToState", ORDERS, {})
+    fail(account, "orders", 3)
+    assert resume("--state-machine", "orders", "--canary", "1", "--yes") == 1
+    assert "Not resumed  1\n" in capsys.readouterr().out
+    assert stack.sent == []
+
+
+# ---- Watching -------------------------------------------------------------------------------------
+
+
+def test_it_waits_for_the_ends_and_tells_of_them(account: Account, stack: FakeStack, capsys: Capture) -> None:
+    fail(account, "orders", 4)
+    stack.succeeds = False
+
+    def gate(operation: str, body: Any) -> None:
+        runs = started(account)
+        if operation == "ListExecutions" and len(runs) == 4:
+            running = [run for run in runs if run.status == "RUNNING"]
+            if running:
+                account.end(running[0].arn, "FAILED" if len(running) == 1 else "SUCCEEDED", failure_events("Charge"))
+
+    account.gate = gate
+    assert resume("--state-machine", "orders", "--wait", "--yes") == 1
+    assert "Seen         3 succeeded, 1 failed\n" in capsys.readouterr().out
+
+
+def test_what_the_resumer_leaves_is_not_waited_for(account: Account, stack: FakeStack, capsys: Capture) -> None:
+    """Somebody took the machine's tag away since."""
+    fail(account, "orders", 2)
+
+    def gate(operation: str, body: Any) -> None:
+        if operation == "GetCallerIdentity":
+            account.retag("orders", gotostate="off")
+
+    account.gate = gate
+    stack.recover = lambda event: None  # type: ignore[method-assign]
+    assert resume("--state-machine", "orders", "--wait", "--yes") == 0
+    assert "Seen         none yet\n" in capsys.readouterr().out
+
+
+def test_who_stops_watching_stops_nothing(
+    account: Account, stack: FakeStack, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail(account, "orders", 3)
+    stack.succeeds = False
+    monkeypatch.setattr(Wired, "_sleep", _interrupt)
+    assert resume("--state-machine", "orders", "--wait", "--yes") == 0
+    captured = capsys.readouterr()
+    assert "goes on without you" in captured.err
+    assert "Seen         3 running\n" in captured.out
+    assert len(started(account)) == 3
+
+
+def _interrupt(wired: Wired, seconds: float) -> None:
+    raise KeyboardInterrupt
+
+
+def test_a_bar_is_drawn_on_a_terminal_alone(
+    account: Account, stack: FakeStack, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail(account, "orders", 20)
+    assert resume("--state-machine", "orders", "--yes") == 0
+    assert capsys.readouterr().err == ""
+    fail(account, "refunds", 20)
+    err = _Terminal()
+    monkeypatch.setattr("sys.stderr", err)
+    monkeypatch.setenv("TERM", "xterm")
+    assert resume("--state-machine", "refunds", "--yes") == 0
+    drawn = err.getvalue().split("\r")
+    assert any(line.startswith("resuming [############............] 10 of 20") for line in drawn)
+    assert any(line.startswith("ended [########################] 20 of 20, 20 succeeded") for line in drawn)
+    assert all(len(line) <= 79 for line in drawn)
+    assert drawn[-1] == ""
+    monkeypatch.setattr("sys.stderr", _Terminal())
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
