@@ -23,6 +23,8 @@ from gotostate.stepfunctions import StepFunctions
 PREFIX = "arn:aws:states:eu-west-1:123456789012"
 ADA = "arn:aws:iam::123456789012:user/ada"
 BEGINNING = 1_777_600_000.0
+LOG_SECONDS = 10.0
+DELETING_SECONDS = 60.0
 SETTINGS = ("roleArn", "loggingConfiguration", "tracingConfiguration", "encryptionConfiguration")
 Body = dict[str, Any]
 
@@ -56,6 +58,7 @@ class Version:
     arn: str
     revision: Revision
     description: str
+    created: float = BEGINNING
 
 
 @dataclass
@@ -66,6 +69,7 @@ class Machine:
     revision: Revision
     versions: list[Version] = field(default_factory=list)
     published: int = 0
+    deleting: float | None = None
 
     @property
     def document(self) -> Any:
@@ -118,6 +122,9 @@ class Account:
     told: list[Body] = field(default_factory=list)
     now: float = BEGINNING
     gate: Callable[[str, Body], None] = lambda operation, body: None
+    # Of log groups: when a line was written, and the line. Executions that a deletion ended.
+    logs: dict[str, list[tuple[float, str]]] = field(default_factory=dict)
+    ended_by_deletion: list[str] = field(default_factory=list)
 
     # ---- What a test puts into it ---------------------------------------------------------------
 
@@ -206,12 +213,32 @@ class Account:
         self.calls[operation] += 1
         self.gate(operation, body)
         self.now += 0.001
+        self._finish_deletions()
         answer: Body = getattr(self, f"_{xform_name(operation)}")(body)
         return answer
 
     def _put_events(self, body: Body) -> Body:
         self.told += [json.loads(entry["Detail"]) for entry in body["Entries"]]
         return {"FailedEntryCount": 0, "Entries": [{"EventId": "e"} for _ in body["Entries"]]}
+
+    def _filter_log_events(self, body: Body) -> Body:
+        lines = [
+            {"timestamp": round(time * 1_000), "message": line}
+            for time, line in self.logs.get(body["logGroupName"], [])
+            # A line is to be found some seconds after it was written.
+            if body["startTime"] / 1_000 <= time <= self.now - LOG_SECONDS
+        ]
+        page, more = _page(lines, {"maxResults": 50, **body}, 10_000)
+        return {"events": page, **more}
+
+    def _finish_deletions(self) -> None:
+        """Forget machines that are deleted and have nothing running, and their executions with them."""
+        for arn in [arn for arn, machine in self.machines.items() if machine.deleting]:
+            runs = {run.arn for run in self.resumed(arn.split(":")[6])}
+            is_over = self.now - (self.machines[arn].deleting or 0) >= DELETING_SECONDS
+            if is_over and all(self.runs[run].stopped for run in runs):
+                del self.machines[arn]
+                self.runs = {run: found for run, found in self.runs.items() if run not in runs}
 
     def _machine_of(self, arn: str) -> Machine:
         if arn not in self.machines:
@@ -286,7 +313,7 @@ class Account:
         machine, revision, version = self._revision_of(body["stateMachineArn"])
         shared = {
             "stateMachineArn": version or machine.arn, "name": machine.arn.split(":")[6], "type": "STANDARD",
-            "status": "ACTIVE", "creationDate": machine.created,
+            "status": "DELETING" if machine.deleting else "ACTIVE", "creationDate": machine.created,
         }  # fmt: skip
         descriptions = {found.arn: found.description for found in machine.versions if found.description}
         described = {"description": descriptions[version]} if version in descriptions else {}
@@ -298,7 +325,7 @@ class Account:
         newest = machine.versions[::-1]
         page = newest[first : first + body.get("maxResults", 100)]
         more = {"nextToken": str(first + len(page))} if first + len(page) < len(newest) else {}
-        found = [{"stateMachineVersionArn": version.arn, "creationDate": machine.created} for version in page]
+        found = [{"stateMachineVersionArn": version.arn, "creationDate": version.created} for version in page]
         return {"stateMachineVersions": found, **more}
 
     def _delete_state_machine_version(self, body: Body) -> Body:
@@ -307,6 +334,32 @@ class Account:
         machine = self._machine_of(split_version(arn)[0])
         machine.versions = [version for version in machine.versions if version.arn != arn]
         return {}
+
+    def _delete_state_machine(self, body: Body) -> Body:
+        if machine := self.machines.get(body["stateMachineArn"]):
+            self.changes.append(f"delete {short(machine.arn)}")
+            machine.deleting = machine.deleting or self.now
+            machine.versions = []
+            # AWS's documents: they are terminated at their next state transition.
+            self.ended_by_deletion += [run.arn for run in self.resumed(machine.arn.split(":")[6]) if not run.stopped]
+        return {}
+
+    def _tag_resource(self, body: Body) -> Body:
+        self.changes.append(f"tag {short(body['resourceArn'])}")
+        self._tagged(body).update({tag["key"]: tag["value"] for tag in body["tags"]})
+        return {}
+
+    def _untag_resource(self, body: Body) -> Body:
+        self.changes.append(f"untag {short(body['resourceArn'])}")
+        tags = self._tagged(body)
+        for key in body["tagKeys"]:
+            tags.pop(key, None)
+        return {}
+
+    def _tagged(self, body: Body) -> dict[str, str]:
+        if body["resourceArn"] not in self.machines:
+            raise RefusalError("ResourceNotFound", f"Resource not found: '{body['resourceArn']}'")
+        return self.machines[body["resourceArn"]].tags
 
     def _list_executions(self, body: Body) -> Body:
         plain, version = split_version(body["stateMachineArn"])
@@ -347,6 +400,7 @@ class Account:
     def _create_state_machine(self, body: Body) -> Body:
         arn = machine_arn(body["name"])
         if machine := self.machines.get(arn):
+            _refuse_deleting(machine)
             first = machine.versions[0] if machine.versions else None
             same = machine.revision.definition == body["definition"]
             # Measured on AWS: what equals the current definition is answered with the first version.
@@ -364,6 +418,7 @@ class Account:
 
     def _update_state_machine(self, body: Body) -> Body:
         machine = self._machine_of(body["stateMachineArn"])
+        _refuse_deleting(machine)
         if body.get("publish") and len(machine.versions) >= 1_000:
             raise RefusalError("ServiceQuotaExceededException", "1000 versions")
         publish = " and publish" if body.get("publish") else ""
@@ -384,7 +439,7 @@ class Account:
         if machine.versions and machine.versions[-1].revision is machine.revision:
             return machine.versions[-1].arn
         machine.published += 1
-        version = Version(f"{machine.arn}:{machine.published}", machine.revision, description)
+        version = Version(f"{machine.arn}:{machine.published}", machine.revision, description, self.now)
         machine.versions.append(version)
         return version.arn
 
@@ -401,6 +456,7 @@ class Account:
         return {"redriveDate": run.redriven}
 
     def _start_execution(self, body: Body) -> Body:
+        _refuse_deleting(self._machine_of(split_version(body["stateMachineArn"])[0]))
         machine, revision, version = self._revision_of(body["stateMachineArn"])
         arn = execution_arn(machine.arn.split(":")[6], body["name"])
         if run := self.runs.get(arn):
@@ -464,6 +520,11 @@ def split_version(arn: str) -> tuple[str, str | None]:
 def short(arn: str) -> str:
     """Return the part of an ARN that is its own."""
     return arn.removeprefix(f"{PREFIX}:stateMachine:")
+
+
+def _refuse_deleting(machine: Machine) -> None:
+    if machine.deleting:
+        raise RefusalError("StateMachineDeleting", f"State Machine is being deleted: '{machine.arn}'")
 
 
 def _page[Item](found: list[Item], body: Body, most: int) -> tuple[list[Item], Body]:

@@ -20,6 +20,7 @@ OUTCOMES = {
 FAILURES = "Failures"
 SECONDS_TO_RECOVERY = "SecondsToRecovery"
 THROTTLED = "Throttled"
+SWEPT = "Swept"
 
 
 def count(outcome: Outcome) -> None:
@@ -39,6 +40,13 @@ def count_throttled() -> None:
     """Count a message that goes back to the queue as AWS throttles."""
     metrics = _metrics()
     metrics.add_metric(THROTTLED, MetricUnit.Count, 1)
+    metrics.flush_metrics()
+
+
+def count_swept(failures: int) -> None:
+    """Count failures that no event brought."""
+    metrics = _metrics()
+    metrics.add_metric(SWEPT, MetricUnit.Count, failures)
     metrics.flush_metrics()
 
 

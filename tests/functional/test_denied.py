@@ -250,6 +250,37 @@ DENIED = {
         Request("sqs:SendMessage", WIDE.arn("RecoveryQueue")),
         Request("sqs:SendMessage", WIDE.arn("DeadLetterQueue")),
     ),
+    "the sweep, resuming by itself": Row(
+        "SweeperRole",
+        Request("sqs:SendMessage", WIDE.arn("RecoveryQueue")),
+        Request("states:StartExecution", machine_of(GOTO)),
+    ),
+    "the sweep, deleting what a person wrote": Row(
+        "SweeperRole",
+        Request("states:DeleteStateMachine", machine_of(GOTO)),
+        Request("states:DeleteStateMachine", machine_of("orders")),
+    ),
+    "the sweep, deleting outside its names": Row(
+        "SweeperRole",
+        Request("states:DeleteStateMachine", machine_of("prod-orders-with-GoToState")),
+        Request("states:DeleteStateMachine", machine_of(GOTO)),
+        PROD,
+    ),
+    "the sweep, tagging what a person wrote": Row(
+        "SweeperRole",
+        Request("states:TagResource", machine_of(GOTO)),
+        Request("states:TagResource", machine_of("orders")),
+    ),
+    "the sweep, reading a history": Row(
+        "SweeperRole",
+        Request("states:ListExecutions", machine_of("orders")),
+        Request("states:GetExecutionHistory", execution_of("orders")),
+    ),
+    "the sweep, reading another log": Row(
+        "SweeperRole",
+        Request("logs:FilterLogEvents", f"{WIDE.functions['ResumerFunction'].log_group}:log-stream:"),
+        Request("logs:FilterLogEvents", f"{WIDE.functions['WorkerFunction'].log_group}:log-stream:"),
+    ),
     "the child, calling another function": Row(
         "ChildRole",
         Request("lambda:InvokeFunction", WIDE.arn("CallbackFunction")),

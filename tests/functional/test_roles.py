@@ -18,6 +18,7 @@ import pytest
 import request
 import restart
 import resumer
+import sweeper
 import widget
 import worker
 from fake_account import Account, RefusalError, failure_events, machine_arn
@@ -62,7 +63,13 @@ class Context:
         return 30_000
 
 
+class LongContext(Context):
+    def get_remaining_time_in_millis(self) -> int:
+        return 900_000
+
+
 CONTEXT: Any = Context()
+LONG: Any = LongContext()
 
 
 @dataclass
@@ -209,6 +216,30 @@ def is_asked_to_resume_again(function: Resumer) -> None:
         assert "goes on from" in request.handler({"execution": resumed}, CONTEXT)
 
 
+def sweeps(function: Resumer) -> None:
+    """Sweep what no event brought, and for a day, so that each machine has its turn; all that was done is long ago."""
+    account = function.account
+    resumes(function)
+    account.runs.clear()
+    account.now += 100 * 86_400
+    account.add_failure("orders", "order-18", failure_events("Charge", ORDER, start=ORDER), ORDER)
+    account.now += 600
+    assert sweeper.handler({}, LONG)["swept"] == 1
+    account.runs.clear()
+    done = [sweeper.handler({}, LONG)["deletedMachines"] for account.now in hours(account.now)]
+    assert sum(done) == 1
+
+
+def hours(now: float) -> Iterator[float]:
+    return (now + hour * 3_600 for hour in range(24))
+
+
+def sweeps_machines_without_a_tag(function: Resumer) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DEFAULT_MODE", "resume")
+        assert sweeper.handler({}, LONG)["machines"] == 1
+
+
 def event(name: str) -> dict[str, Any]:
     loaded: dict[str, Any] = json.loads((ROOT / "events" / f"{name}.json").read_text())
     return loaded
@@ -233,6 +264,7 @@ SCENARIOS: dict[str, list[Callable[[Resumer], object]]] = {
         resumes_while_tags_are_throttled,
     ],
     "RequestFunction": [is_asked_to_resume, is_asked_to_resume_again],
+    "SweeperFunction": [sweeps, sweeps_machines_without_a_tag],
     "WidgetFunction": [shows_what_failed, shows_what_failed_again, shows_machines_without_a_tag],
     "WorkerFunction": [lambda _: worker.handler({"run": "order-17", "step": "Charge"}, CONTEXT)],
 }
@@ -246,6 +278,7 @@ ANSWERS = {
         "sns.Publish": "<PublishResponse><PublishResult><MessageId>m</MessageId></PublishResult></PublishResponse>",
         "sqs.SendMessage": '{"MessageId": "m"}',
     },
+    "SweeperFunction": {"sqs.SendMessage": '{"MessageId": "m"}'},
     "WorkerFunction": {"dynamodb.UpdateItem": '{"Attributes": {"calls": {"N": "1"}}}'},
 }
 
@@ -256,7 +289,7 @@ def lent(name: str) -> list[Request]:
     # Lambda writes the log (https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html).
     stream = f"{function.log_group}:log-stream:2026/01/01/[$LATEST]0"
     requests = [Request("logs:CreateLogStream", stream), Request("logs:PutLogEvents", stream)]
-    if name in ("RequestFunction", "WidgetFunction"):
+    if name in ("RequestFunction", "SweeperFunction", "WidgetFunction"):
         requests.append(Request("kms:Decrypt", KEY, {"kms:ViaService": f"states.{PLACE.region}.amazonaws.com"}))
     if name == "ResumerFunction":
         # The event source mapping receives (https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html).
@@ -285,7 +318,7 @@ def test_a_function_may_do_what_it_does_and_nothing_else(
         for variable, value in function.environment.items():
             patch.setenv(variable, value)
         for scenario in SCENARIOS[name]:
-            run(scenario, patch, record if name in ("RequestFunction", "WidgetFunction") else None)
+            run(scenario, patch, record if name in ("RequestFunction", "SweeperFunction", "WidgetFunction") else None)
     requests = [*distinct(list(calls_in(recording)), PLACE), *lent(name)]
     denied = simulator.denied(function.role, requests)
     assert not denied, f"{function.role.name} does not allow what {name} does:\n" + lines(denied)
@@ -306,6 +339,8 @@ def run(
     memory = Memory(Aws(account, unrecorded), clock=lambda: account.now)
     patch.setattr(resumer, "_memory", lambda: memory)
     patch.setattr(widget, "_now", lambda: account.now)
+    patch.setattr(sweeper, "_now", lambda: account.now)
+    patch.setattr(sweeper, "_aws", lambda: Aws(account))
     for module in (widget, request):
         patch.setattr(module, "_memory", lambda: Memory(Aws(account), clock=lambda: account.now))
     # To make a hundred versions takes seconds.

@@ -74,6 +74,7 @@ def on_arn(action: str, arn: str) -> Request:
 # Operations that need one action on one resource: the action, and the parameter that holds the resource's ARN.
 BY_ARN = {
     "sns.Publish": ("sns:Publish", "TopicArn"),
+    "stepfunctions.DeleteStateMachine": ("states:DeleteStateMachine", "stateMachineArn"),
     "stepfunctions.DeleteStateMachineVersion": ("states:DeleteStateMachineVersion", "stateMachineVersionArn"),
     "stepfunctions.DescribeExecution": ("states:DescribeExecution", "executionArn"),
     "stepfunctions.DescribeStateMachine": ("states:DescribeStateMachine", "stateMachineArn"),
@@ -84,6 +85,8 @@ BY_ARN = {
     "stepfunctions.ListTagsForResource": ("states:ListTagsForResource", "resourceArn"),
     "stepfunctions.RedriveExecution": ("states:RedriveExecution", "executionArn"),
     "stepfunctions.StartExecution": ("states:StartExecution", "stateMachineArn"),
+    "stepfunctions.TagResource": ("states:TagResource", "resourceArn"),
+    "stepfunctions.UntagResource": ("states:UntagResource", "resourceArn"),
 }
 
 
@@ -132,6 +135,12 @@ def _send_message(parameters: Mapping[str, Any], place: Place) -> Iterator[Reque
     yield Request("sqs:SendMessage", Place(account, place.region, place.partition).arn("sqs", name))
 
 
+def _filter_log_events(parameters: Mapping[str, Any], place: Place) -> Iterator[Request]:
+    # The policy has to name the group's ARN with :*, which !GetAtt gives
+    # (https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_LogGroup.html).
+    yield Request("logs:FilterLogEvents", place.arn("logs", f"log-group:{parameters['logGroupName']}:log-stream:"))
+
+
 def _update_item(parameters: Mapping[str, Any], place: Place) -> Iterator[Request]:
     yield Request("dynamodb:UpdateItem", place.arn("dynamodb", f"table/{parameters['TableName']}"))
 
@@ -145,6 +154,7 @@ def _list_state_machines(parameters: Mapping[str, Any], place: Place) -> Iterato
 RULES: dict[str, Callable[[Mapping[str, Any], Place], Iterator[Request]]] = {
     "dynamodb.UpdateItem": _update_item,
     "events.PutEvents": _put_events,
+    "logs.FilterLogEvents": _filter_log_events,
     "resourcegroupstaggingapi.GetResources": _get_resources,
     "sqs.SendMessage": _send_message,
     "stepfunctions.CreateStateMachine": _create_state_machine,

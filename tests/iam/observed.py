@@ -14,7 +14,7 @@ from fake_account import Account, Wired
 from gotostate.stepfunctions import StepFunctions
 
 # The services that the account in memory knows.
-_IN_MEMORY = ("events", "resourcegroupstaggingapi", "stepfunctions")
+_IN_MEMORY = ("events", "logs", "resourcegroupstaggingapi", "stepfunctions")
 
 
 class Aws(Wired):

@@ -69,7 +69,13 @@ def test_every_rule_is_in_the_runbook() -> None:
 
 
 def test_every_metric_is_in_the_runbook() -> None:
-    counted = {*measures.OUTCOMES.values(), measures.FAILURES, measures.SECONDS_TO_RECOVERY, measures.THROTTLED}
+    counted = {
+        *measures.OUTCOMES.values(),
+        measures.FAILURES,
+        measures.SECONDS_TO_RECOVERY,
+        measures.THROTTLED,
+        measures.SWEPT,
+    }
     assert set(names(rows(RUNBOOK, "Metrics"))) == counted
 
 

@@ -112,6 +112,23 @@ ALLOWED = {
         "states:ListTagsForResource",
         "tag:GetResources",
     },
+    "SweeperRole": {
+        "kms:Decrypt",
+        "logs:CreateLogStream",
+        "logs:FilterLogEvents",
+        "logs:PutLogEvents",
+        "sqs:SendMessage",
+        "states:DeleteStateMachine",
+        "states:DeleteStateMachineVersion",
+        "states:DescribeStateMachine",
+        "states:ListExecutions",
+        "states:ListStateMachines",
+        "states:ListStateMachineVersions",
+        "states:ListTagsForResource",
+        "states:TagResource",
+        "states:UntagResource",
+        "tag:GetResources",
+    },
     "RequestRole": {
         "kms:Decrypt",
         "logs:CreateLogStream",
@@ -173,9 +190,10 @@ def test_each_substitution_is_used(machine: str) -> None:
     assert set(re.findall(r"\$\{(\w+)\}", text)) == set(properties["DefinitionSubstitutions"])
 
 
-def test_the_resumer_changes_and_starts_gotostate_machines_only() -> None:
-    changing = ("Create", "Delete", "Update", "Publish", "Tag", "Start")
-    for statement in statements("ResumerRole"):
+@pytest.mark.parametrize("role", ["ResumerRole", "SweeperRole"])
+def test_gotostate_machines_only_are_changed_started_and_deleted(role: str) -> None:
+    changing = ("Create", "Delete", "Update", "Publish", "Tag", "Untag", "Start")
+    for statement in statements(role):
         if any(action.startswith(f"states:{verb}") for action in listed(statement["Action"]) for verb in changing):
             for resource in listed(statement["Resource"]):
                 name = resource["!Sub"].partition(":stateMachine:")[2]
@@ -257,7 +275,13 @@ def test_the_dashboard_is_json_and_shows_every_metric() -> None:
     body = RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["!Sub"]
     widgets = json.loads(body)["widgets"]
     assert [widget["properties"]["title"] for widget in widgets]
-    for metric in (*measures.OUTCOMES.values(), measures.FAILURES, measures.SECONDS_TO_RECOVERY, measures.THROTTLED):
+    for metric in (
+        *measures.OUTCOMES.values(),
+        measures.FAILURES,
+        measures.SECONDS_TO_RECOVERY,
+        measures.THROTTLED,
+        measures.SWEPT,
+    ):
         assert f'"{metric}"' in body, metric
         assert f"`{metric}`" in RUNBOOK, metric
     names = set(re.findall(r"\$\{(\w+)", body)) - {"AWS"}

@@ -24,6 +24,7 @@ TRIES, RETRY_SECONDS = 3, 0.2
 ONCE_A_SECOND = frozenset(
     (
         "create_state_machine",
+        "delete_state_machine",
         "delete_state_machine_version",
         "describe_state_machine_for_execution",
         "list_state_machine_versions",

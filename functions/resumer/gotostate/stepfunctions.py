@@ -89,13 +89,16 @@ class Revision:
 
     id: AWS's revisionId; None for a machine that was never updated.
     updated: when the revision was made, in seconds since the epoch; None where AWS does not say.
-    description: of a version, where it has one.
+    description: of a version, where it has one. created: when the machine or version was, in seconds since the epoch.
+    is_deleting: whether AWS is deleting the machine.
     """
 
     machine: Machine
     id: str | None
     updated: float | None
     description: str | None = None
+    created: float | None = None
+    is_deleting: bool = False
 
     @property
     def is_ours(self) -> bool:
@@ -141,14 +144,18 @@ class StepFunctions:
         return {tag["key"]: tag["value"] for tag in response.get("tags", [])}
 
     def tags_of_opted_in(self) -> dict[str, dict[str, str]]:
-        """Return the tags of all state machines that have the tag 'gotostate', by ARN.
+        """Return the tags of all state machines that have the tag 'gotostate', by ARN."""
+        return self.tags_of_all_with(OPT_IN_TAG)
+
+    def tags_of_all_with(self, key: str) -> dict[str, dict[str, str]]:
+        """Return the tags of all state machines that have a tag, by ARN.
 
         The Resource Groups Tagging API answers for a hundred machines in one call, and Step Functions for one machine
         a second. Its index may be behind by moments, so a machine that is not in it may have opted in.
         """
         found: dict[str, dict[str, str]] = {}
         for page in self._tagging.get_paginator("get_resources").paginate(
-            ResourceTypeFilters=["states:stateMachine"], TagFilters=[{"Key": OPT_IN_TAG}], ResourcesPerPage=100
+            ResourceTypeFilters=["states:stateMachine"], TagFilters=[{"Key": key}], ResourcesPerPage=100
         ):
             for resource in page["ResourceTagMappingList"]:
                 found[resource["ResourceARN"]] = {tag["Key"]: tag["Value"] for tag in resource["Tags"]}
@@ -225,7 +232,14 @@ class StepFunctions:
             return None
         revision_id = response.get("revisionId")
         updated = None if revision_id else seconds(response.get("creationDate"))
-        return Revision(_machine(machine_arn, response), revision_id, updated, response.get("description"))
+        return Revision(
+            _machine(machine_arn, response),
+            revision_id,
+            updated,
+            response.get("description"),
+            seconds(response.get("creationDate")),
+            response.get("status") == "DELETING",
+        )
 
     def machine(self, arn: str) -> Machine | None:
         """Describe a state machine or a version of it; None when it does not exist."""
@@ -234,11 +248,19 @@ class StepFunctions:
 
     def version_arns(self, machine_arn: str) -> Iterator[str]:
         """Yield the ARNs of a state machine's versions, newest first, page by page. Raises NotFoundError."""
+        yield from (arn for arn, _ in self.versions(machine_arn))
+
+    def versions(self, machine_arn: str) -> Iterator[tuple[str, float | None]]:
+        """Yield the ARN of each version of a state machine and when it was published, newest first, page by page.
+
+        Times are in seconds since the epoch. Raises NotFoundError.
+        """
         token: dict[str, str] = {}
         while True:
             with _not_found(f"the state machine {machine_arn} does not exist (any more)"):
                 page = self._call("list_state_machine_versions", stateMachineArn=machine_arn, maxResults=1_000, **token)
-            yield from (version["stateMachineVersionArn"] for version in page["stateMachineVersions"])
+            for version in page["stateMachineVersions"]:
+                yield version["stateMachineVersionArn"], seconds(version.get("creationDate"))
             if not page.get("nextToken"):
                 return
             token = {"nextToken": page["nextToken"]}
@@ -275,6 +297,21 @@ class StepFunctions:
     def delete_version(self, version_arn: str) -> None:
         """Delete a version; executions of it that run go on."""
         self._call("delete_state_machine_version", stateMachineVersionArn=version_arn)
+
+    def delete_machine(self, machine_arn: str) -> None:
+        """Delete a state machine with its versions; AWS ends what runs in it at the next transition."""
+        self._call("delete_state_machine", stateMachineArn=machine_arn)
+
+    def tag(self, machine_arn: str, tags: Mapping[str, str]) -> None:
+        """Set tags of a state machine. Raises NotFoundError."""
+        with _not_found(f"the state machine {machine_arn} does not exist (any more)"):
+            given = [{"key": key, "value": value} for key, value in tags.items()]
+            self._call("tag_resource", resourceArn=machine_arn, tags=given)
+
+    def untag(self, machine_arn: str, key: str) -> None:
+        """Remove a tag of a state machine. Raises NotFoundError."""
+        with _not_found(f"the state machine {machine_arn} does not exist (any more)"):
+            self._call("untag_resource", resourceArn=machine_arn, tagKeys=[key])
 
     def create(self, machine: Machine, tags: Mapping[str, str]) -> str | None:
         """Create a state machine and publish it; return the version's ARN, or None when the name is taken.

@@ -5,19 +5,19 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from gotostate.cli import build, hold, plan, release, resume, show, status
+from gotostate.cli import build, clean, hold, plan, release, resume, show, status
 from gotostate.cli import list as listed
 from gotostate.cli.account import Account
 from gotostate.cli.terminal import Exit, prepare_streams
-from gotostate.errors import GotoStateError, TransientError
+from gotostate.errors import GotoStateError, TransientError, UnconfirmedError
 from gotostate.plain import printable
 
 # In this module `list` is the verb's module and not the builtin, as importing a submodule binds its name here.
-VERBS = (plan, listed, show, build, resume, hold, release, status)
+VERBS = (plan, listed, show, build, resume, hold, release, status, clean)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit code: 0 done, 1 failed, 2 wrong usage."""
+    """Run the command; return its exit code, see terminal.Exit."""
     prepare_streams()
     parser = _parser()
     options = parser.parse_args(arguments)
@@ -33,6 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whoever read our output has enough of it (| head). Python would complain once more at its exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.FAILURE
+    except UnconfirmedError as error:
+        _complain(str(error))
+        return Exit.UNCONFIRMED
     except (GotoStateError, TransientError) as error:
         return _complain(str(error))
     except KeyboardInterrupt:

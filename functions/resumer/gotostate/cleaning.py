@@ -1,0 +1,214 @@
+"""GoToState machines that are not needed any more: found, looked at and deleted.
+
+A start that races with the deletion is not lost. AWS ends the executions of a machine that is deleted at their next
+transition (https://docs.aws.amazon.com/step-functions/latest/apireference/API_DeleteStateMachine.html), so it has to
+be certain that none begins. Executions are started by version alone, and no version is published of a machine without
+its source tag (machines.py). So: take the tag away, delete the versions, wait until whoever saw the tag is done, and
+delete the machine if it still has no version and nothing runs. Until then a start is refused and the message comes
+back; after it the machine is built anew.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from gotostate.definition import ROUTER_MARK
+from gotostate.errors import DefinitionError, NotFoundError
+from gotostate.events import ENDED_BADLY
+from gotostate.housekeeping import (
+    DELETING_TAG,
+    DELETION_SECONDS,
+    Built,
+    Marks,
+    Use,
+    deleting_tag,
+    is_foreign,
+    old_versions,
+    stays,
+)
+from gotostate.resumption import SOURCE_TAG
+from gotostate.stepfunctions import Revision, StepFunctions
+
+# A tag that was read is trusted for a minute, the index of all tags may be a minute behind, and a Resumer ends after
+# half a minute (memory.py, template.yaml).
+SETTLE_SECONDS = 180.0
+# DeleteStateMachineVersion is answered once a second. What is left is for the next time.
+MOST_VERSIONS = 20
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Found:
+    """A GoToState machine that was looked at.
+
+    stays: why it is not deleted; None where it is to be. versions: ARNs of those that are to be deleted, all of them
+    where the machine is. was_left: whether a deletion of it was begun and not finished. latest: when it ran last, in
+    seconds since the epoch. keep, everything: what was asked for.
+    """
+
+    arn: str
+    marks: Marks
+    stays: str | None
+    versions: tuple[str, ...]
+    was_left: bool
+    latest: float
+    keep: float
+    everything: bool
+
+
+def machines(aws: StepFunctions) -> dict[str, Marks]:
+    """Return all machines whose tags say that they are GoToState machines, by ARN, and what the tags say."""
+    tagged = aws.tags_of_all_with(SOURCE_TAG) | aws.tags_of_all_with(DELETING_TAG)
+    return {arn: Marks.of(arn, tags) for arn, tags in sorted(tagged.items())}
+
+
+def look(aws: StepFunctions, arn: str, marks: Marks, *, now: float, keep: float, everything: bool = False) -> Found:
+    """Look at one GoToState machine; changes nothing. Raises NotFoundError when it is gone."""
+    built, versions = _read(aws, arn, marks)
+    reason = stays(built, now=now, keep=keep, everything=everything)
+    if reason is None and not everything:
+        built = replace(built, source_has_failures=_has_failures(aws, str(marks.source)))
+        reason = stays(built, now=now, keep=keep)
+    old = list(old_versions(versions, built.use, now=now, keep=keep, everything=everything))
+    if reason is None and len(versions) > MOST_VERSIONS:
+        reason = f"it has {len(versions)} versions; the old ones are deleted first"
+    if reason is None:
+        old = [version for version, _ in versions]
+    left = marks.was_left(now) and not built.is_deleting
+    return Found(arn, marks, reason, tuple(old), left, built.use.latest, keep, everything)
+
+
+def delete_versions(aws: StepFunctions, found: Found) -> list[str]:
+    """Delete old versions of a machine that stays, a few at a time; return the ARNs of those that were deleted.
+
+    Executions that run go on, and a start of a version that is gone finds or publishes another one.
+    """
+    deleted = []
+    for arn in found.versions[:MOST_VERSIONS]:
+        if not aws.is_running(arn):
+            aws.delete_version(arn)
+            deleted.append(arn)
+    return deleted
+
+
+def restore(aws: StepFunctions, found: Found) -> None:
+    """Give a machine its source tag back, by which it is built and started again."""
+    try:
+        aws.tag(found.arn, {SOURCE_TAG: found.marks.source_tag})
+        aws.untag(found.arn, DELETING_TAG)
+    except NotFoundError:
+        return
+
+
+def delete(
+    aws: StepFunctions,
+    doomed: Sequence[Found],
+    clock: Callable[[], float] = lambda: time.time(),  # noqa: PLW0108
+) -> list[str]:
+    """Delete machines; return the ARNs of those that were. It waits for three minutes, once for all of them.
+
+    A machine that somebody has used meanwhile stays, and one that cannot be deleted is as it was, without versions.
+    Raises ThrottledError when there is no time to wait.
+    """
+    begun: list[Found] = []
+    deleted: list[str] = []
+    try:
+        for found in doomed:
+            begun.append(found)
+            if not _close(aws, found, clock()):
+                begun.remove(found)
+                _restore_anyhow(aws, found)
+        if begun:
+            closed_at = clock()
+            aws.pace.pause(SETTLE_SECONDS)
+        for found in list(begun):
+            # By then another sweep may have given it its tag back.
+            is_late = clock() - closed_at > DELETION_SECONDS - SETTLE_SECONDS
+            if not is_late and _is_closed(aws, found, clock()):
+                aws.delete_machine(found.arn)
+                begun.remove(found)
+                deleted.append(found.arn)
+    finally:
+        for found in begun:
+            _restore_anyhow(aws, found)
+    return deleted
+
+
+def _close(aws: StepFunctions, found: Found, now: float) -> bool:
+    """Let nobody start a machine any more; False where that cannot be, with a warning."""
+    try:
+        # In this order, so that the machine is known to be ours whenever we are stopped.
+        aws.tag(found.arn, {DELETING_TAG: deleting_tag(found.marks.source_tag, now)})
+        aws.untag(found.arn, SOURCE_TAG)
+        for arn, _ in list(aws.versions(found.arn)):
+            aws.delete_version(arn)
+    except NotFoundError:
+        return False
+    except Exception as error:  # noqa: BLE001  an alias of somebody's, or no room for a tag; the others go on
+        _log.warning("%s is not deleted: %s", found.arn, error)
+        return False
+    return True
+
+
+def _is_closed(aws: StepFunctions, found: Found, now: float) -> bool:
+    """Tell whether a machine may be deleted still: nobody has used it, or given it its tag back."""
+    try:
+        tags = aws.tags(found.arn)
+        if SOURCE_TAG in tags or DELETING_TAG not in tags:
+            return False
+        marks = replace(found.marks, deleting_since=None)
+        again = look(aws, found.arn, marks, now=now, keep=found.keep, everything=found.everything)
+    except NotFoundError:
+        return False
+    return again.stays is None and not again.versions and again.latest == found.latest
+
+
+def _restore_anyhow(aws: StepFunctions, found: Found) -> None:
+    try:
+        restore(aws, found)
+    except Exception as error:  # noqa: BLE001  the next sweep does it
+        _log.warning("%s has no tag %s until the next sweep: %s", found.arn, SOURCE_TAG, error)
+
+
+def _read(aws: StepFunctions, arn: str, marks: Marks) -> tuple[Built, list[tuple[str, float | None]]]:
+    revision = _described(aws, arn)
+    built = Built(marks, _has_router(revision), revision.is_deleting, revision.created, Use())
+    if is_foreign(built) or revision.is_deleting:
+        return built, []
+    versions = list(aws.versions(arn))
+    for one in aws.executions(arn):
+        built.use.add(one)
+        # One version is the newest, so nothing more is to be decided.
+        if built.use.is_running and len(versions) <= 1:
+            break
+    return built, versions
+
+
+def _described(aws: StepFunctions, arn: str) -> Revision:
+    try:
+        revision = aws.current(arn)
+    except DefinitionError as error:
+        raise NotFoundError(f"the definition of {arn} cannot be read: {error}") from error
+    if revision is None:
+        raise NotFoundError(f"the state machine {arn} does not exist (any more)")
+    return revision
+
+
+def _has_router(revision: Revision) -> bool:
+    return ROUTER_MARK in revision.machine.definition.text and revision.machine.definition.is_gotostate
+
+
+def _has_failures(aws: StepFunctions, source_arn: str) -> bool:
+    """Tell whether AWS holds a failure of a state machine; of one that is gone it holds none."""
+    return any(_failures(aws, source_arn))
+
+
+def _failures(aws: StepFunctions, source_arn: str) -> Iterator[bool]:
+    try:
+        for status in ENDED_BADLY:
+            yield next(aws.executions(source_arn, status), None) is not None
+        yield any(one.redrive_count for one in aws.executions(source_arn, "RUNNING"))
+    except NotFoundError:
+        return

@@ -1,0 +1,181 @@
+"""The sweep: failures that no event brought go on the Resumer's queue, and GoToState machines not needed are deleted.
+
+EventBridge Scheduler invokes it. It keeps nothing: which failures there are, and what became of them, stands in
+ListExecutions and in the functions' logs.
+"""
+
+import os
+import time
+from collections.abc import Iterator
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import measures
+from aws_lambda_powertools import Logger
+from gotostate import chains, cleaning, sources, sweep
+from gotostate.bus import Queue
+from gotostate.chains import Listed
+from gotostate.cleaning import Found
+from gotostate.errors import NotFoundError, SettingsError, ThrottledError
+from gotostate.logs import Logs
+from gotostate.settings import Mode, matches, settings_from
+from gotostate.stepfunctions import StepFunctions, is_denied
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+# What is kept of the function's time for the answer, and for what was begun.
+RESERVE_SECONDS = 5.0
+# No machine is waited for longer: where AWS throttles, others need its quota, and the next sweep goes on.
+MACHINE_SECONDS = 20.0
+# Housekeeping looks at each machine once a day.
+DAY_SECONDS = 86_400.0
+# A deletion is begun with so much time left.
+DELETION_SECONDS = cleaning.SETTLE_SECONDS + 120.0
+
+logger = Logger(service="sweeper")
+
+
+def handler(event: Any, context: "LambdaContext") -> dict[str, int]:
+    """Sweep once, and answer what was done, in numbers.
+
+    event: not used. Harmless at any time and beside itself: the Resumer decides about each failure by its own rules,
+    and starts one execution for it.
+    """
+    logger.set_correlation_id(getattr(context, "aws_request_id", None))
+    aws = _aws()
+    now = _now()
+    rate = sweep.rate_seconds(os.environ.get("SWEEP_RATE") or "rate(1 hour)")
+    answer = {"machines": 0, "failures": 0, "swept": 0, "deletedMachines": 0, "deletedVersions": 0}
+    try:
+        _sweep(aws, context, now, rate, answer)
+        _keep_house(aws, context, now, rate, answer)
+    except ThrottledError as error:
+        logger.info("the next sweep goes on", extra={"reason": str(error)})
+    finally:
+        if answer["swept"]:
+            measures.count_swept(answer["swept"])
+        logger.info("done", extra=answer)
+    return answer
+
+
+def _sweep(aws: StepFunctions, context: "LambdaContext", now: float, rate: float, answer: dict[str, int]) -> None:
+    """Put on the queue what failed and was not dealt with. Raises ThrottledError when some machines were not read."""
+    since, until = sweep.window(now, rate)
+    listed: list[Listed] = []
+    stopped: ThrottledError | None = None
+    for machine_arn in sweep.in_turn(_machines(aws), now, rate):
+        _set_deadline(aws, context, MACHINE_SECONDS)
+        try:
+            listed += chains.failures(aws, machine_arn, since=since, until=until)
+        except ThrottledError as error:
+            stopped = error
+            break
+        except NotFoundError:
+            continue
+        except Exception as error:
+            if not is_denied(error):
+                raise
+            logger.warning("not read", extra={"stateMachine": machine_arn, "reason": str(error)})
+            continue
+        answer["machines"] += 1
+    answer["failures"] = len(listed)
+    _set_deadline(aws, context)
+    # After the listings, so that what was dealt with meanwhile is known.
+    dealt_with = _dealt_with(aws, since) if listed else {}
+    queue = Queue(aws)
+    for failed in sweep.missed(listed, since, until, dealt_with):
+        queue.send(os.environ["QUEUE_URL"], sweep.request(failed))
+        answer["swept"] += 1
+        # The next sweep reads this line.
+        logger.info("put on the queue", extra={"execution": failed.execution, "outcome": sweep.SWEPT})
+    if stopped:
+        raise stopped
+
+
+def _dealt_with(aws: StepFunctions, since: float) -> sweep.Outcomes:
+    """Return what the Resumer and earlier sweeps logged of failures since a time."""
+    logs = Logs(aws)
+    found = logs.outcomes(os.environ["RESUMER_LOG_GROUP"], since)
+    for execution, times in logs.outcomes(os.environ["SWEEPER_LOG_GROUP"], since).items():
+        found.setdefault(execution, {}).update(times)
+    return found
+
+
+def _keep_house(aws: StepFunctions, context: "LambdaContext", now: float, rate: float, answer: dict[str, int]) -> None:
+    """Delete what has not run for so many days. Raises ThrottledError."""
+    days = _keep_days()
+    if not days:
+        return
+    doomed: list[Found] = []
+    for found in _looked_at(aws, context, now, rate, days * DAY_SECONDS):
+        if found.stays is None:
+            doomed.append(found)
+            continue
+        if found.was_left:
+            cleaning.restore(aws, found)
+        deleted = cleaning.delete_versions(aws, found)
+        answer["deletedVersions"] += len(deleted)
+        if deleted:
+            logger.info("versions deleted", extra={"stateMachine": found.arn, "versions": len(deleted)})
+    if not doomed or _seconds_left(context) < DELETION_SECONDS:
+        return
+    _set_deadline(aws, context)
+    for arn in cleaning.delete(aws, doomed, _now):
+        answer["deletedMachines"] += 1
+        logger.info("state machine deleted", extra={"stateMachine": arn, "reason": f"not used for {days} days"})
+
+
+def _looked_at(aws: StepFunctions, context: "LambdaContext", now: float, rate: float, keep: float) -> Iterator[Found]:
+    """Yield the GoToState machines whose turn it is, and those of which a deletion was not finished."""
+    _set_deadline(aws, context)
+    turns = max(round(DAY_SECONDS / rate), 1)
+    for arn, marks in cleaning.machines(aws).items():
+        if not matches(arn.rpartition(":")[2], (f"{_names()}-with-GoToState",)):
+            continue
+        if marks.deleting_since is None and sweep.turn_of(arn, turns) != int(now / rate) % turns:
+            continue
+        _set_deadline(aws, context, MACHINE_SECONDS)
+        try:
+            yield cleaning.look(aws, arn, marks, now=now, keep=keep)
+        except NotFoundError:
+            continue
+        except ThrottledError:
+            raise
+        except Exception as error:  # noqa: BLE001  one machine that cannot be read does not keep the others
+            logger.warning("not looked at", extra={"stateMachine": arn, "reason": str(error)})
+
+
+def _machines(aws: StepFunctions) -> list[str]:
+    """Return the ARNs of the state machines that the stack deals with and that this function may read."""
+    by_tag = settings_from(os.environ).default_mode is Mode.OFF
+    found = sources.opted_in(aws) if by_tag else sources.named(aws, ["*"])
+    return [arn for arn in found if matches(arn.rpartition(":")[2], (_names(),))]
+
+
+def _names() -> str:
+    return os.environ.get("STATE_MACHINE_NAMES", "*")
+
+
+def _keep_days() -> int:
+    text = os.environ.get("KEEP_DAYS", "30")
+    if not (text.isascii() and text.isdecimal()):
+        raise SettingsError(f"KEEP_DAYS is {text!r}; set the stack's parameter KeepDays to a whole number")
+    return int(text)
+
+
+def _set_deadline(aws: StepFunctions, context: "LambdaContext", most: float = float("inf")) -> None:
+    aws.pace.set_deadline(min(_seconds_left(context) - RESERVE_SECONDS, most))
+
+
+def _seconds_left(context: "LambdaContext") -> float:
+    return context.get_remaining_time_in_millis() / 1_000
+
+
+def _now() -> float:
+    return time.time()
+
+
+@cache
+def _aws() -> StepFunctions:
+    return StepFunctions()
