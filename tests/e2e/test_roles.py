@@ -49,12 +49,21 @@ def resume_on_the_dashboard(stack: Stack) -> None:
         boto3.client("lambda").invoke(FunctionName=stack.outputs[output], Payload=json.dumps(event).encode())
 
 
+def sweep(stack: Stack) -> None:
+    found = boto3.client("cloudformation").describe_stack_resource(
+        StackName=stack.name, LogicalResourceId="SweeperFunction"
+    )
+    name = found["StackResourceDetail"]["PhysicalResourceId"]
+    boto3.client("lambda").invoke(FunctionName=name, Payload=b"{}")
+
+
 # What makes each function call AWS, for who runs this module alone.
 RUNS: dict[str, Callable[[Stack], None]] = {
     "CallbackFunction": nest,
     "RequestFunction": resume_on_the_dashboard,
     "RestartFunction": continue_as_new,
     "ResumerFunction": fail_an_order,
+    "SweeperFunction": sweep,
     "WidgetFunction": resume_on_the_dashboard,
     "WorkerFunction": fail_an_order,
 }
