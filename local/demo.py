@@ -4,6 +4,7 @@ Exit code 0 only if all that it promises came true.
 """
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -20,7 +21,7 @@ from gotostate.memory import Memory
 from gotostate.settings import Settings
 from gotostate.stepfunctions import StepFunctions
 from inbox import subscribed
-from stack import ROOT, SUFFIX, Stack, StackError, deploy, wait_for
+from stack import ROOT, SUFFIX, Stack, StackError, deploy, execution_arn, wait_for
 
 STACK = "sfn-resume-demo"
 SLOW_STEP_SECONDS = 5
@@ -44,6 +45,7 @@ def main() -> int:
             *continue_as_new(stack),
             *both_together(stack),
         ]
+        what_happened(stack)
     except (StackError, PromiseBrokenError) as error:
         print(f"\nDEMO FAILED: {error}", file=sys.stderr)
         return 1
@@ -189,6 +191,13 @@ def both_together(stack: Stack) -> list[Row]:
     return [row(runs[0], ""), row(runs[1], ""), row(resumed, "ExampleWork"), row(runs[2], "")]
 
 
+def what_happened(stack: Stack) -> None:
+    """(g) What an engineer on call sees of it afterwards."""
+    title("(g) What happened: all failures by machine, state and error, and the story of one.")
+    gotostate("list", "--stack", STACK, "--group")
+    gotostate("show", execution_arn(stack.outputs["OrderMachineArn"], "order-17"))
+
+
 def wait_for_machine(stack: Stack, output: str) -> str:
     """Wait until a machine's GoToState machine is built, for the failed state; return its ARN."""
     arn = stack.outputs[output] + SUFFIX
@@ -207,7 +216,9 @@ def gotostate(*arguments: str) -> None:
     """Run the gotostate command and show it with its output."""
     shown = [f"'{argument}'" if "{" in argument else argument for argument in arguments]
     print(f"  $ gotostate {' '.join(shown)}")
-    done = subprocess.run(["gotostate", *arguments], capture_output=True, text=True, check=False)
+    # Names of the demonstration are long.
+    wide = {**os.environ, "COLUMNS": "130"}
+    done = subprocess.run(["gotostate", *arguments], capture_output=True, text=True, check=False, env=wide)
     for line in (done.stdout + done.stderr).splitlines():
         print(f"    {line}")
     promise(done.returncode == 0, f"gotostate {arguments[0]} succeeds")

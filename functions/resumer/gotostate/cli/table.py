@@ -23,8 +23,13 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]
 
 
 def _fitted(cell: str, width: int) -> str:
+    """Cut a cell in its middle, as names that belong together begin alike and differ at their ends."""
     if columns(cell) > width:
-        while columns(cell) > width - len(_CUT):
-            cell = cell[:-1]
-        cell += _CUT
+        head, tail = cell[: len(cell) // 2], cell[len(cell) // 2 :]
+        while columns(head) + columns(tail) > width - len(_CUT):
+            if columns(head) > columns(tail):
+                head = head[:-1]
+            else:
+                tail = tail[1:]
+        cell = head + _CUT + tail
     return cell + " " * (width - columns(cell))
