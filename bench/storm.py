@@ -229,6 +229,7 @@ class Storm:
         with (
             mock.patch.object(resumer, "_memory", lambda: _OWN.memory),  # noqa: PT008  each thread has another one
             mock.patch.object(resumer.logger, "info"),
+            mock.patch.object(resumer, "measures"),
             mock.patch("gotostate.memory._log.warning"),
         ):
             self._run()
