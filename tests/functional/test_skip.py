@@ -218,8 +218,34 @@ def test_automation_never_goes_on_with_it(account: Account) -> None:
     (run,) = account.resumed("orders-with-GoToState")
     account.end(run.arn, "FAILED", history(("Choice", "GoToState", run.input), CHARGE))
     outcome = recovery.recover(account.memory(), Report.from_event(account.event(run.arn)), Settings())
-    assert outcome.outcome is Result.PREPARED
+    assert (outcome.outcome, outcome.rule) == (Result.PREPARED, "rerun")
     assert len(account.resumed("orders-with-GoToState")) == 1
+
+
+def test_a_rerun_of_a_resume_that_succeeded_is_a_persons_too(account: Account) -> None:
+    account.retag("orders", gotostate="resume")
+    account.add_failure("orders", "order-17", history(RESERVE, CHARGE))
+    memory = account.memory()
+    first = recovery.recover(memory, Report.from_event(account.event(FAILED)), Settings()).resumed
+    assert first
+    account.end(
+        first, "SUCCEEDED", history(("Choice", "GoToState", account.runs[first].input), SHIP, end="ExecutionSucceeded")
+    )
+    assert cli.main(["resume", first, "--from-state", "Ship", "--yes"]) == 0
+    rerun = account.resumed("orders-with-GoToState")[-1]
+    account.end(rerun.arn, "FAILED", history(("Choice", "GoToState", rerun.input), SHIP))
+    outcome = recovery.recover(memory, Report.from_event(account.event(rerun.arn)), Settings())
+    assert (outcome.outcome, outcome.rule) == (Result.PREPARED, "rerun")
+
+
+def test_a_rerun_that_succeeds_recovers_nothing(account: Account) -> None:
+    account.retag("orders", gotostate="resume")
+    succeeds(account)
+    assert cli.main(["resume", FAILED, "--from-state", "Charge", "--yes"]) == 0
+    (run,) = account.resumed("orders-with-GoToState")
+    account.end(run.arn, "SUCCEEDED", history(("Choice", "GoToState", run.input), SHIP, end="ExecutionSucceeded"))
+    outcome = recovery.recover(account.memory(), Report.from_event(account.event(run.arn)), Settings())
+    assert outcome.rule == "not-a-resume"
 
 
 @pytest.mark.parametrize(("typed", "code", "count"), [("y\n", 0, 1), ("n\n", 3, 0), ("", 3, 0)])

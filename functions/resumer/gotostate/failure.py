@@ -37,6 +37,7 @@ class Failure:
     original: status of the original execution, if somebody redrove it after this resume of it had begun.
     failed_in_added: whether it failed in a state that was added to the machine, as far as can be told.
     redrives: how often it had been redriven when it failed. redrive: None where AWS was not asked.
+    has_succeeded: it is no failure, and a person runs it again (rerun.py).
     """
 
     arn: ExecutionArn
@@ -52,6 +53,7 @@ class Failure:
     failed_in_added: bool = False
     redrives: int = 0
     redrive: Redrive | None = None
+    has_succeeded: bool = False
 
     @property
     def is_resumed(self) -> bool:

@@ -103,6 +103,7 @@ class Plan:
             inside=self.record.elements if self.record else None,
             asked=self.asked or failure.chain.asked,
             redrives=failure.chain.redrives + failure.redrives,
+            is_rerun=failure.has_succeeded or failure.chain.is_rerun,
         )
 
 

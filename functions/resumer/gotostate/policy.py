@@ -171,7 +171,7 @@ def remarks(failure: Failure, settings: Settings, again: Collection[str] = ()) -
 
 def hindrances(failure: Failure, settings: Settings, again: Collection[str] = ()) -> Iterator[Decision]:
     """Yield what speaks against taking up a failure without a person, by whatever means."""
-    rules: tuple[Callable[[Failure], Decision | None], ...] = (_original_went_on, _by_point)
+    rules: tuple[Callable[[Failure], Decision | None], ...] = (_original_went_on, _by_rerun, _by_point)
     if ran_on := _earlier_ran_on(failure, settings):
         yield ran_on
     for rule in rules:
@@ -297,6 +297,13 @@ def _original_went_on(failure: Failure) -> Decision | None:
         needs_force=True,
         next=f"gotostate plan {shlex.quote(failure.chain.original)}",
     )
+
+
+def _by_rerun(failure: Failure) -> Decision | None:
+    if not failure.chain.is_rerun:
+        return None
+    reason = "a person ran an execution again that had succeeded, so only a person goes on with it"
+    return Decision(Action.PREPARE, "rerun", reason)
 
 
 def _by_point(failure: Failure) -> Decision | None:

@@ -214,7 +214,7 @@ def _earlier(memory: Memory, failure: Failure) -> tuple[EarlierResume, ...]:
 
 def _original_that_went_on(memory: Memory, failure: Failure, started: float | None) -> str | None:
     """Tell the status of the original execution if it was redriven after this resume of it had begun."""
-    if not failure.chain.attempt:
+    if not failure.chain.attempt or failure.chain.is_rerun:
         return None
     try:
         original = memory.aws.execution(failure.chain.original)

@@ -124,7 +124,7 @@ def _recovered(memory: Memory, report: Report) -> Outcome:
     chain = resumption.chain_of(report.execution, given, resumed=arn.machine_name.endswith(resumption.SUFFIX))
     redrives = report.redrives or 0
     attempt = chain.attempt + chain.redrives + redrives
-    if not attempt:
+    if not attempt or chain.is_rerun:
         decision = Decision(Action.SKIP, "not-a-resume", "it succeeded, and it resumed no failure")
         return _settled(report.execution, Result.SKIPPED, decision)
     failed_at = _first_failed_at(memory, chain.original, redrives)

@@ -37,7 +37,9 @@ def read(memory: Memory, execution: Execution) -> Failure:
         source_arn = resumption.source_of(tags, arn.machine_arn) or ExecutionArn.parse(chain.original).machine_arn
     point = history.success(memory.aws.events(arn.text), ran.definition)
     source = memory.source_of(ran.definition)
-    return Failure(arn, ran, source, source_arn, tags, chain, point, redrives=execution.redrive_count)
+    return Failure(
+        arn, ran, source, source_arn, tags, chain, point, redrives=execution.redrive_count, has_succeeded=True
+    )
 
 
 def _tags(memory: Memory, machine_arn: str) -> Mapping[str, str]:

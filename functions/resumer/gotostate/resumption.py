@@ -146,7 +146,8 @@ class Chain:
     original_input: the original execution's input, its members' texts by name; None if it was no object.
     record: JSON text of what the execution was told of the inside of a Parallel or Map (record.py), if it was.
     asked: who asked for a resume of this chain in person, the last one; None where automation did all.
-    redrives: how often the executions before this one in the chain were redriven.
+    redrives: how often the executions before this one in the chain were redriven. is_rerun: whether the chain began
+    with an execution that had succeeded, which a person ran again from a state.
     """
 
     original: str
@@ -155,6 +156,7 @@ class Chain:
     record: str | None = None
     asked: Asked | None = None
     redrives: int = 0
+    is_rerun: bool = False
 
 
 def chain_of(execution_arn: str, execution_input: str, *, resumed: bool) -> Chain:
@@ -181,7 +183,7 @@ def chain_of(execution_arn: str, execution_input: str, *, resumed: bool) -> Chai
         return Chain(execution_arn, 0, beside, record, asked)
     redrives = resuming.get("redrives")
     counted = redrives if isinstance(redrives, int) and not isinstance(redrives, bool) and redrives > 0 else 0
-    return Chain(original, attempt, beside, record, asked, counted)
+    return Chain(original, attempt, beside, record, asked, counted, resuming.get("rerun") is True)
 
 
 def _is_beside(arn: str, other: str) -> bool:
@@ -205,13 +207,14 @@ def resume_input(
     inside: Sequence[str] | None = None,
     asked: Asked | None = None,
     redrives: int = 0,
+    is_rerun: bool = False,
 ) -> str:
     """Write the input of a resumed execution; state_input, variables and original_input are JSON texts.
 
     execution: the first failed execution of the chain; failed: the one that is resumed.
     original_input: put beside 'resuming', for definitions that read the execution's input.
     inside: the JSON texts of a container's record. asked: who asked for it in person. redrives: how
-    often executions of the chain were redriven so far.
+    often executions of the chain were redriven so far. is_rerun: whether the chain began with one that had succeeded.
 
     Raises InputError when it would be larger than Step Functions takes.
     """
@@ -225,6 +228,8 @@ def resume_input(
     }
     if redrives:
         resuming["redrives"] = jsontext.write(redrives)
+    if is_rerun:
+        resuming["rerun"] = "true"
     if asked:
         resuming |= {name: jsontext.write(value) for name, value in vars(asked).items() if value is not None}
     if inside is not None:
