@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ import boto3
 import pytest
 from inbox import Inbox, queue_for, subscribed
 from jsonschema import Draft202012Validator
-from stack import Stack
+from stack import Stack, wait_for
 
 SCHEMA = Draft202012Validator(json.loads((Path(__file__).parents[2] / "docs" / "events.schema.json").read_text()))
 
@@ -47,9 +48,31 @@ def test_a_recovery_is_told_from_the_failure_to_the_end(stack: Stack, inbox: Inb
         SCHEMA.validate(event["detail"])
 
 
+def metrics(stack: Stack, since: float) -> set[str]:
+    """Return the metrics that stand in the Resumer's log since a time, in the embedded metric format."""
+    pages = (
+        boto3.client("logs")
+        .get_paginator("filter_log_events")
+        .paginate(logGroupName=stack.outputs["ResumerLogGroupName"], startTime=int(since * 1_000))
+    )
+    lines = [event["message"] for page in pages for event in page["events"]]
+    blocks = [json.loads(line)["_aws"] for line in lines if line.startswith('{"_aws"')]
+    directives = [directive for block in blocks for directive in block["CloudWatchMetrics"]]
+    assert all(directive["Namespace"] == "sfn-resume" for directive in directives)
+    return {metric["Name"] for directive in directives for metric in directive["Metrics"]}
+
+
 def test_a_failure_that_stays_is_told(stack: Stack, inbox: Inbox) -> None:
-    failed = order(stack, 99)
-    given_up = inbox.told(failed, "gave up")
+    began = time.time() - 1
+    with subscribed(stack.outputs["RecoveryTopicArn"]) as mails:
+        failed = order(stack, 99)
+        given_up = inbox.told(failed, "gave up")
+        mail = mails.mail("gave up: ", failed.rpartition(":")[2])
+    assert given_up["next"] in mail["Message"]
+    for event in inbox.received:
+        SCHEMA.validate(event["detail"])
+    wanted = {"Failures", "Resumed", "GaveUp"}
+    wait_for(lambda: wanted <= metrics(stack, began) or None, f"{wanted} in the log")
     assert given_up["rule"] == "max-attempts"
     assert given_up["next"] == f"gotostate resume {given_up['execution']}"
     assert [event["detail"]["outcome"] for event in inbox.received if event["detail"]["original"] == failed] == [
