@@ -18,6 +18,6 @@ def no_account(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("gotostate.cli.account.environment_of", _no_stack)
 
 
-def _no_stack(name: str, region: str | None, profile: str | None) -> Mapping[str, str]:
+def _no_stack(name: str, region: str | None, profile: str | None, *, is_hasty: bool = True) -> Mapping[str, str]:
     """Answer for an account that no stack was deployed to; who needs one patches it again."""
     raise StackError(f"there is no stack {name} in {region}; give its name with --stack")

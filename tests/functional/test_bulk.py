@@ -4,15 +4,18 @@ import copy
 import io
 import json
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from fake_account import ADA, BEGINNING, Account, RefusalError, Wired, execution_arn, failure_events, machine_arn
 from gotostate import cli, recovery
-from gotostate.cli import bulk
+from gotostate.cli import bulk, preview
+from gotostate.cli.preview import Preview
 from gotostate.errors import StackError
+from gotostate.events import HistoryEvent
 from gotostate.memory import Memory
 from gotostate.nesting import STARTED_BY
 from gotostate.outcome import Outcome
@@ -87,7 +90,7 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Account:
 @pytest.fixture
 def stack(account: Account, monkeypatch: pytest.MonkeyPatch) -> FakeStack:
     stack = FakeStack(account)
-    monkeypatch.setattr("gotostate.cli.account.environment_of", lambda name, region, profile: {"MAX_ATTEMPTS": "3"})
+    monkeypatch.setattr("gotostate.cli.account.environment_of", lambda *_, **how: {"MAX_ATTEMPTS": "3"})
     monkeypatch.setattr(bulk, "_stack", lambda name, region, profile: stack)
     return stack
 
@@ -125,6 +128,10 @@ def started(account: Account, machine: str = "orders") -> list[Any]:
         (["--since", "yesterday"], "--since is 'yesterday'"),
         (["--since", "2h", "--canary", "0"], "--canary is '0'"),
         (["--since", "2h", "--limit", "x"], "--limit is 'x'"),
+        (["--since", "2h", "--limit", "9" * 5_000], "at most 9 digits"),
+        (["--since", "2h", "--canary", "1" * 10], "at most 9 digits"),
+        (["--since", "999999999d"], "--since is '999999999d'"),
+        (["--since", "2h", "--until", "9999-12-31T23:59-12:00"], "--until is '9999"),
         (["--since", "2h", "--skip"], "--skip is for one execution"),
         (["--since", "2h", "--input", "1"], "--input is for one execution"),
         (["--since", "2h", "--dry-run", "--yes"], "leave one of them out"),
@@ -165,7 +172,8 @@ def test_a_limit_counts_what_is_resumed_so_that_the_next_run_goes_on(account: Ac
     account.add_failure("orders", "gone", failure_events("Gone"))
     account.now = NOW
     for left in (3, 1, 0):
-        assert resume("--state-machine", "orders", "--limit", "2", "--yes") == 0
+        # What cannot be read was not resumed.
+        assert resume("--state-machine", "orders", "--limit", "2", "--yes") == 1
         assert len(started(account)) == 5 - left
 
 
@@ -263,6 +271,84 @@ def test_how_long_it_takes_at_awss_quotas(account: Account, stack: FakeStack, ca
     assert "AWS's quotas make it take at least 6 s\n" in capsys.readouterr().out
 
 
+def test_what_was_looked_at_counts_for_the_time_though_it_is_not_meant(
+    account: Account, stack: FakeStack, capsys: Capture
+) -> None:
+    fail(account, "orders", 400)
+    assert resume("--state-machine", "orders", "--state", "Reserve", "--dry-run", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["seconds"] == 6
+
+
+def test_with_a_filter_it_is_not_known_how_many_run(account: Account, stack: FakeStack, capsys: Capture) -> None:
+    fail(account, "orders", 2)
+    stack.succeeds = False
+    assert resume("--state-machine", "orders", "--limit", "1", "--yes") == 0
+    capsys.readouterr()
+    for words in (["--error", "BankDown"], ["--state", "Charge"]):
+        assert resume("--state-machine", "orders", *words, "--dry-run") == 0
+        assert "1 failure: 1 to resume\n" in capsys.readouterr().out
+        assert resume("--state-machine", "orders", *words, "--json") == 3
+        assert json.loads(capsys.readouterr().out)["running"] is None
+
+
+def test_a_group_runs_the_same(account: Account, stack: FakeStack, capsys: Capture) -> None:
+    """The definition was mended between two failures, which end in the same state."""
+    fail(account, "orders", 1)
+    account.now = NOW - 60
+    mended = json.loads(json.dumps(ORDERS))
+    mended["States"]["Charge"] = task("new-charge", End=True)
+    account.add_machine("orders", mended, {})
+    account.add_failure("orders", "later", failure_events("Charge", error="BankDown"))
+    account.now = NOW
+    assert resume("--state-machine", "orders", "--json") == 3
+    groups = json.loads(capsys.readouterr().out)["groups"]
+    assert sorted(group["calls"][0]["call"] for group in groups) == [
+        "Charge: lambda:invoke new-charge",
+        "Charge: lambda:invoke payments-charge",
+    ]
+
+
+def test_reasons_that_name_executions_are_one_group(account: Account, stack: FakeStack, capsys: Capture) -> None:
+    call = {**task("x"), "Resource": "arn:aws:states:::states:startExecution.sync:2"}
+    call["Parameters"] = {"StateMachineArn": machine_arn("refunds")}
+    account.add_machine("parent", {"StartAt": "T", "States": {"T": {**call, "End": True}}}, {"gotostate": "resume"})
+    fail(account, "refunds", 3)
+    for number in range(3):
+        parent = account.add_failure("parent", f"p{number}", failure_events("T"))
+        account.runs[execution_arn("refunds", f"Charge-{number}")].input = json.dumps({STARTED_BY: parent})
+    assert resume("--state-machine", "refunds", "--dry-run") == 0
+    printed = capsys.readouterr().out
+    assert "refunds  Charge  BankDown  3      refused\n" in printed
+    assert "  refused, for example: its parent arn:" in printed
+
+
+def test_the_command_that_shows_the_rest_names_the_stack(account: Account, stack: FakeStack, capsys: Capture) -> None:
+    fail(account, "orders", 1)
+    assert resume("--state-machine", "orders", "--dry-run", "--stack", "my-stack") == 0
+    assert "--stack my-stack --unresolved\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("words", [[], ["--canary", "1"]])
+def test_of_what_the_resumer_reads_anew_no_data_are_kept(
+    account: Account, stack: FakeStack, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    account.retag("refunds", gotostate="off")
+    fail(account, "orders", 1, given='{"order": 17}')
+    fail(account, "refunds", 1)
+    shown: list[Preview] = []
+    facts = preview.facts
+
+    def keeping(one: Preview) -> dict[str, Any]:
+        shown.append(one)
+        return facts(one)
+
+    monkeypatch.setattr(preview, "facts", keeping)
+    assert resume("--since", "2h", "--state-machine", "orders", "refunds", "--json", *words) == 3
+    kept = {item.execution.split(":")[6]: item.plan and item.plan.input is not None for item in shown[0].done}
+    # A canary is started from here.
+    assert kept == {"orders": bool(words), "refunds": True}
+
+
 # ---- What is done ---------------------------------------------------------------------------------
 
 
@@ -349,7 +435,7 @@ def test_a_file_is_of_one_machine(account: Account, tmp_path: Any, capsys: Captu
 def test_from_a_state_that_some_never_entered(account: Account, capsys: Capture) -> None:
     fail(account, "orders", 2)
     fail(account, "orders", 1, "Reserve")
-    assert resume("--state-machine", "orders", "--from-state", "Reserve", "--yes") == 0
+    assert resume("--state-machine", "orders", "--from-state", "Reserve", "--yes") == 1
     assert "refused: the execution never entered 'Reserve'" in capsys.readouterr().out
     assert len(started(account)) == 1
 
@@ -400,6 +486,65 @@ def test_a_queue_that_takes_nothing_is_told(
     assert "did not take" in captured.err
 
 
+def taken_up(account: Account, monkeypatch: pytest.MonkeyPatch, what: Callable[[], None]) -> None:
+    """Let somebody do something while the command asks."""
+    account.now += 60
+    monkeypatch.setattr(bulk, "confirm", lambda question, given: what())
+
+
+@pytest.mark.parametrize("after", [(), failure_events("Charge")[1:]])
+def test_what_was_redriven_while_it_asked_is_left(
+    account: Account, capsys: Capture, monkeypatch: pytest.MonkeyPatch, after: Sequence[HistoryEvent]
+) -> None:
+    """Whether it runs or has failed again: its work must not be done twice."""
+    fail(account, "orders", 2)
+    taken_up(account, monkeypatch, lambda: account.redrive(execution_arn("orders", "Charge-1"), *after))
+    assert resume("--state-machine", "orders", "--yes") == 0
+    assert len(started(account)) == 1
+    assert "Resumed      1\nTaken up     1\n" in capsys.readouterr().out
+
+
+def test_a_resume_whose_original_was_redriven_while_it_asked_is_left(
+    account: Account, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail(account, "orders", 1)
+    assert resume("--state-machine", "orders", "--yes") == 0
+    (run,) = started(account)
+    account.now += 60
+    account.end(run.arn, "FAILED", failure_events("Charge"))
+    taken_up(account, monkeypatch, lambda: account.redrive(execution_arn("orders", "Charge-0")))
+    assert resume("--state-machine", "orders", "--yes", "--wait") == 0
+    assert started(account) == [run]
+
+
+@pytest.mark.parametrize("option", ["--stack", "--yes", "--dry-run"])
+def test_a_stack_that_cannot_be_read_is_not_taken_for_none(
+    account: Account, capsys: Capture, monkeypatch: pytest.MonkeyPatch, option: str
+) -> None:
+    fail(account, "orders", 1)
+    hasty = []
+
+    def throttled(name: str, region: str, profile: None, *, is_hasty: bool) -> Any:
+        hasty.append(is_hasty)
+        raise ClientError({"Error": {"Code": "Throttling", "Message": "Rate exceeded"}}, "DescribeStacks")
+
+    monkeypatch.setattr("gotostate.cli.account.environment_of", throttled)
+    words = [option, "resumes"] if option == "--stack" else [option]
+    # Without either, a person sees it before it is confirmed.
+    assert resume("--state-machine", "orders", *words) == (0 if option == "--dry-run" else 1)
+    captured = capsys.readouterr()
+    assert ("the stack" in captured.err) is (option != "--dry-run")
+    assert hasty == [False]
+    assert started(account) == []
+
+
+def test_nothing_that_could_be_resumed_is_no_success(account: Account, capsys: Capture) -> None:
+    account.add_failure("orders", "gone", failure_events("Gone"))
+    words = ("--state-machine", "orders", "--since", "2026-01-01")
+    assert resume(*words, "--yes") == 1
+    assert resume(*words, "--dry-run") == 0
+
+
 # ---- Canaries -------------------------------------------------------------------------------------
 
 
@@ -425,6 +570,7 @@ def test_the_others_follow_only_if_all_canaries_succeed(
         assert "Resumed      2\nAsked for    5\n" in printed
     else:
         assert "a canary did not succeed, so 5 others were not resumed" in printed
+        assert printed.count("Canary  ") == 2
         assert f"Next         gotostate plan {started(account)[1].arn}\n" in printed
     # One of each group.
     states = [json.loads(run.input)["resuming"]["state"] for run in started(account)[:2]]
@@ -435,8 +581,77 @@ def test_a_canary_that_cannot_be_started_stops_it(account: Account, stack: FakeS
     account.add_machine("orders-with-GoToState", ORDERS, {})
     fail(account, "orders", 3)
     assert resume("--state-machine", "orders", "--canary", "1", "--yes") == 1
-    assert "Not resumed  1\n" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "Not resumed  1\n" in printed
+    assert "Mind         a canary could not be resumed, so 2 others were not resumed\n" in printed
     assert stack.sent == []
+
+
+def test_canaries_that_run_are_told_where_another_cannot_be_started(
+    account: Account, stack: FakeStack, capsys: Capture
+) -> None:
+    account.add_machine("refunds-with-GoToState", ORDERS, {})
+    fail(account, "orders", 3)
+    fail(account, "refunds", 2)
+    assert resume("--since", "2h", "--canary", "2", "--yes") == 1
+    (canary,) = started(account)
+    printed = capsys.readouterr().out
+    assert "Resumed      1\nNot resumed  1\n" in printed
+    assert f"Canary       {canary.arn} RUNNING\n" in printed
+    assert "a canary could not be resumed, so 3 others were not resumed\n" in printed
+
+
+def test_canaries_that_run_are_told_where_another_fails(account: Account, stack: FakeStack, capsys: Capture) -> None:
+    fail(account, "orders", 5)
+
+    def gate(operation: str, body: Any) -> None:
+        if len(runs := started(account)) == 3:
+            account.end(runs[0].arn, "FAILED", failure_events("Charge"))
+
+    account.gate = gate
+    assert resume("--state-machine", "orders", "--canary", "3", "--yes") == 1
+    first, *others = started(account)
+    printed = capsys.readouterr().out
+    assert f"Canary       {first.arn} FAILED\n" in printed
+    for run in others:
+        assert f"Canary       {run.arn} RUNNING\n" in printed
+    assert printed.count("so 2 others were not resumed") == 1
+
+
+def test_the_command_that_looks_at_a_canary_can_be_copied(account: Account, capsys: Capture) -> None:
+    account.add_failure("orders", "order 17", failure_events("Charge"))
+
+    def gate(operation: str, body: Any) -> None:
+        for run in started(account):
+            account.end(run.arn, "FAILED", failure_events("Charge"))
+
+    account.gate = gate
+    assert resume("--state-machine", "orders", "--since", "2026-01-01", "--canary", "1", "--yes") == 1
+    assert f"Next         gotostate plan '{started(account)[0].arn}'\n" in capsys.readouterr().out
+
+
+def test_the_preview_says_who_starts_the_canaries(account: Account, stack: FakeStack, capsys: Capture) -> None:
+    fail(account, "orders", 5)
+    assert resume("--state-machine", "orders", "--canary", "2", "--dry-run") == 0
+    printed = capsys.readouterr().out
+    assert "first 2 canaries from here, with your own credentials\n3 by the Resumer of" in printed
+
+
+def test_in_place_of_a_canary_that_goes_on_already_comes_another(
+    account: Account, stack: FakeStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail(account, "orders", 3)
+    taken = execution_arn("orders", "Charge-2")
+    monkeypatch.setattr(bulk, "confirm", lambda question, given: account.redrive(taken))
+
+    def gate(operation: str, body: Any) -> None:
+        for run in started(account):
+            account.end(run.arn, "SUCCEEDED")
+
+    account.gate = gate
+    assert resume("--state-machine", "orders", "--canary", "1", "--yes") == 0
+    assert account.runs[taken].status == "RUNNING"
+    assert [run.arn.split(":")[7].partition("-resume-")[0] for run in started(account)] == ["Charge-1", "Charge-0"]
 
 
 # ---- Watching -------------------------------------------------------------------------------------
@@ -468,8 +683,11 @@ def test_what_the_resumer_leaves_is_not_waited_for(account: Account, stack: Fake
 
     account.gate = gate
     stack.recover = lambda event: None  # type: ignore[method-assign]
-    assert resume("--state-machine", "orders", "--wait", "--yes") == 0
-    assert "Seen         none yet\n" in capsys.readouterr().out
+    assert resume("--state-machine", "orders", "--wait", "--yes") == 1
+    printed = capsys.readouterr().out
+    assert "Seen         none yet\n" in printed
+    advice = "look at the dead letters: gotostate status --region eu-west-1"
+    assert f"Mind         2 did not begin; {advice}\n" in printed
 
 
 def test_who_stops_watching_stops_nothing(

@@ -174,10 +174,10 @@ def test_open_and_prepared_and_gave_up_and_off(account: Account, capsys: Capture
     assert {name: (row["status"], row["next"]) for name, row in rows.items()} == {
         "open": ("open", f"gotostate resume {arns['open']}"),
         "prepared": ("prepared", f"gotostate resume {arns['prepared']}"),
-        "looked at": ("prepared", f"gotostate plan {arns['looked at']}"),
+        "looked at": ("prepared", f"gotostate plan {shlex.quote(arns['looked at'])}"),
         "off": ("off", None),
-        "not asked": ("off", f"gotostate resume {arns['not asked']}"),
-        "gave up": ("gave up", f"gotostate resume {newest}"),
+        "not asked": ("off", f"gotostate resume {shlex.quote(arns['not asked'])}"),
+        "gave up": ("gave up", f"gotostate resume {shlex.quote(newest)}"),
     }
     assert (rows["gave up"]["attempts"], rows["gave up"]["maxAttempts"]) == (1, 1)
     assert (rows["gave up"]["state"], rows["gave up"]["error"]) == ("Charge", "Down again")
@@ -742,3 +742,10 @@ def test_the_bulk_of_a_listing_is_joined_without_a_look(account: Account) -> Non
     )
     assert (found.rows, found.more) == ((), 30)
     assert set(account.calls) == {"ListExecutions"}
+
+
+def test_a_limit_of_too_many_digits_is_wrong_usage(account: Account, capsys: Capture) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        cli.main(["list", "--limit", "9" * 5_000])
+    assert exit_.value.code == 2
+    assert "at most 9 digits" in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 import io
 import json
+import shlex
 from typing import Any
 
 import pytest
@@ -205,10 +206,25 @@ def test_it_is_started_once_and_by_the_id_of_its_end(account: Account, capsys: C
     assert f"the newest execution of its chain is {run.arn} (RUNNING): leave it" in capsys.readouterr().err
     account.end(run.arn, "SUCCEEDED", history(("Choice", "GoToState", run.input), SHIP, end="ExecutionSucceeded"))
     assert cli.main(["resume", FAILED, "--from-state", "Ship", "--yes"]) == 1
-    assert f"gotostate resume {run.arn} --from-state 'Ship'" in capsys.readouterr().err
+    assert f"gotostate resume {run.arn} --from-state Ship" in capsys.readouterr().err
     assert cli.main(["resume", run.arn, "--from-state", "Ship", "--yes"]) == 0
     found = json.loads(account.resumed("orders-with-GoToState")[1].input)["resuming"]
     assert (found["attempt"], found["execution"]) == (2, FAILED)
+
+
+def test_what_it_says_to_type_can_be_copied(account: Account, capsys: Capture) -> None:
+    van = "Bob's van"
+    document = json.loads(json.dumps(ORDERS))
+    document["States"][van] = {**CALL, "End": True}
+    account.add_machine("orders", document, {})
+    succeeds(account)
+    words = ["--from-state", van, "--input", "{}", "--yes"]
+    assert cli.main(["resume", FAILED, *words]) == 0
+    (run,) = account.resumed("orders-with-GoToState")
+    account.end(run.arn, "SUCCEEDED")
+    assert cli.main(["resume", FAILED, *words]) == 1
+    advice = capsys.readouterr().err.partition("to run that one again: ")[2]
+    assert shlex.split(advice) == ["gotostate", "resume", run.arn, "--from-state", van]
 
 
 def test_automation_never_goes_on_with_it(account: Account) -> None:

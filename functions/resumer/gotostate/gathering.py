@@ -46,25 +46,42 @@ class Meant:
 
 @dataclass(frozen=True)
 class Gathered:
-    """The failures that are meant, newest first; how many run again already, and how many were not looked at."""
+    """The failures that are meant, newest first.
+
+    running: how many run again already; None where a state or an error was asked for, as theirs is not known.
+    more: how many were not looked at. looked_at: how many were.
+    """
 
     items: tuple[Item, ...]
-    running: int
+    running: int | None
     more: int
+    looked_at: int = 0
 
 
 class Gatherer:
     """Reads failures and plans for each what a person asks for.
 
     settings: the stack's. planner: where something was chosen, what makes the plan; such a plan is carried out by the
-    person's own credentials, as a request to the Resumer does not carry it.
+    person's own credentials, as a request to the Resumer does not carry it. has_queue: whether there is a Resumer to
+    ask. keeps_all: keep also the data of what it is asked for; a canary is started from here with them.
     """
 
-    def __init__(self, memory: Memory, settings: Settings, asked: Asked, planner: Planner | None = None) -> None:
+    def __init__(
+        self,
+        memory: Memory,
+        settings: Settings,
+        asked: Asked,
+        planner: Planner | None = None,
+        *,
+        has_queue: bool = True,
+        keeps_all: bool = True,
+    ) -> None:
         self._memory = memory
         self._settings = settings
         self._asked = asked
         self._planner = planner
+        self._has_queue = has_queue
+        self._keeps_all = keeps_all
 
     def gather(self, meant: Meant, note: Callable[[int, int], None] = lambda read, total: None) -> Gathered:
         """Return the failures that are meant and unresolved. note: told how many were read, of how many.
@@ -87,7 +104,8 @@ class Gatherer:
                 items.append(item)
                 done += item.is_done
             note(looked_at, len(failed))
-        return Gathered(tuple(items), running, len(failed) - looked_at)
+        is_filtered = meant.state is not None or meant.error is not None
+        return Gathered(tuple(items), None if is_filtered else running, len(failed) - looked_at, looked_at)
 
     def _look_ahead(self, failed: Sequence[Listed]) -> None:
         """Look at the machines of which several failures are read, before they are asked about one by one."""
@@ -127,7 +145,10 @@ class Gatherer:
         plan = _without_steps(replace(plan, delay_seconds=0))
         held = policy.automatic(plan.failure, allowed, settings, plan.again, plan.no_room)
         is_held = held.action not in (Action.RESUME, Action.REDRIVE)
-        return Item(listed, plan, plan.decision, settings, plan.again, held if is_held else None, in_queue=is_opted_in)
+        again, in_queue = plan.again, is_opted_in and self._has_queue
+        if in_queue and not self._keeps_all:
+            plan = _without_data(plan)
+        return Item(listed, plan, plan.decision, settings, again, held if is_held else None, in_queue=in_queue)
 
     def _chosen(self, listed: Listed, failure: Failure, settings: Settings, planner: Planner) -> Item:
         # To tell state and error of what is refused.
@@ -148,3 +169,13 @@ def _without_steps(plan: Plan) -> Plan:
     """Drop what was kept of the history of a Parallel or Map: the record says all, and there may be thousands."""
     point = replace(plan.failure.point, steps=None)
     return replace(plan, failure=replace(plan.failure, point=point))
+
+
+def _without_data(plan: Plan) -> Plan:
+    """Drop what only a start from here needs: the Resumer reads it anew."""
+    failure = plan.failure
+    ending = replace(failure.point.ending, cause=None)
+    point = replace(failure.point, ending=ending, input=None, variables={}, output=None, held=None)
+    chain = replace(failure.chain, original_input=None, record=None)
+    failure = replace(failure, point=point, chain=chain)
+    return replace(plan, failure=failure, input=None, variables={}, record=None)

@@ -68,7 +68,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Group:
-    """Failures of one machine, state and error about which the same would be done; never empty."""
+    """Failures of one machine, state and error about which the same would be done by the same rule; never empty."""
 
     items: tuple[Item, ...]
 
@@ -76,6 +76,11 @@ class Group:
     def first(self) -> Item:
         """Stands for all of them."""
         return self.items[0]
+
+    @property
+    def has_one_reason(self) -> bool:
+        """Tell whether the first one's reason is that of all; others may name other executions."""
+        return len({_why(item) for item in self.items}) == 1
 
     def calls(self) -> Iterator[tuple[Call, int]]:
         """Yield what the tasks from the state on call, and in how many executions that is done again."""
@@ -87,10 +92,19 @@ class Group:
 def groups(items: Iterable[Item]) -> list[Group]:
     """Put failures into groups; the largest first, those about which nothing is done last."""
     found = defaultdict[tuple[object, ...], list[Item]](list)
+    calls = dict[tuple[int, str | None], tuple[str, ...]]()
     for item in items:
-        decision, held = item.decision, item.held
-        why = decision.reason if not item.is_done else held and held.reason
-        found[item.listed.machine, item.state, item.error, decision.action, why, item.in_queue].append(item)
+        decision = item.held if item.is_done else item.decision
+        rule = decision and (decision.rule, decision.action)
+        runs: tuple[object, ...] = ()
+        if item.plan and item.is_done:
+            # Of thousands of failures the definitions are few.
+            entered = id(item.plan.failure.source), item.plan.state
+            if entered not in calls:
+                calls[entered] = tuple(map(str, item.plan.calls))
+            runs = item.plan.state, calls[entered]
+        key = (item.listed.machine, item.state, item.error, item.decision.action, rule, runs, item.in_queue)
+        found[key].append(item)
     made = [Group(tuple(members)) for members in found.values()]
     return sorted(made, key=lambda group: (not group.first.is_done, -len(group.items)))
 
@@ -101,6 +115,11 @@ def canaries(items: Iterable[Item], count: int) -> list[Item]:
     return [item for item in chain.from_iterable(turns) if item and item.is_done][:count]
 
 
+def _why(item: Item) -> str | None:
+    decision = item.held if item.is_done else item.decision
+    return decision.reason if decision else None
+
+
 def seconds(items: Sequence[Item], read: int, region: str) -> int:
     """Tell how many seconds AWS's quotas make it take at least to resume failures, if nothing else uses them.
 
@@ -109,6 +128,7 @@ def seconds(items: Sequence[Item], read: int, region: str) -> int:
     asked = sum(item.in_queue for item in items if item.is_done)
     started = sum(item.is_done for item in items)
     # The Resumer reads anew what it is asked for.
-    calls = {"DescribeExecution": read + asked, "GetExecutionHistory": read + asked, "StartExecution": started}
+    # What is started from here is described again before.
+    calls = {"DescribeExecution": read + started, "GetExecutionHistory": read + asked, "StartExecution": started}
     quotas = _LARGE if region in _LARGE_REGIONS else _SMALL
     return max(max(0, calls[name] - burst) // refill for name, (burst, refill) in quotas.items())

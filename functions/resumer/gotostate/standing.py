@@ -1,5 +1,6 @@
 """How one failure stands: where it failed, what became of it, what automation decides, and what to type."""
 
+import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -138,7 +139,7 @@ def _own_settings(memory: Memory, execution: str, settings: Settings) -> Setting
 def _with_decision(memory: Memory, row: Row, settings: Settings) -> Row:
     """Add to the row of an execution that failed what automation decides about it, as `gotostate plan` does."""
     arn = ExecutionArn.parse(row.newest)
-    look_first = f"gotostate plan {arn.text}"
+    look_first = f"gotostate plan {shlex.quote(arn.text)}"
     try:
         allowed = policy.by_arn(arn) or reading.opted_in(memory, arn.machine_arn, settings)
         plan = recovery.planned(memory, reading.read(memory, Report(arn.text), settings), allowed, settings)
@@ -177,7 +178,7 @@ def _status(decision: Decision) -> Status:
 
 def _next(plan: Plan, status: Status) -> str | None:
     """Say what to type; where something speaks against a resume, to look at it comes first."""
-    execution, decision = plan.failure.arn.text, plan.decision
+    execution, decision = shlex.quote(plan.failure.arn.text), plan.decision
     if decision.next:
         return decision.next
     if decision.rule in ("off", "bad-tag", "map-run-child"):

@@ -104,15 +104,18 @@ def asked(aws: StepFunctions, reason: str | None) -> Asked:
     return Asked.of(by, reason) or Asked("somebody")
 
 
-def parameters(stack: str | None, region: str | None, profile: str | None) -> Parameters:
+def parameters(
+    stack: str | None, region: str | None, profile: str | None, *, is_needed: bool | None = None
+) -> Parameters:
     """Read the parameters of the deployed stack; where it is not there or may not be read, their defaults.
 
-    stack: its name as a person gave it; None: the usual one. Raises StackError when a stack that was named is not
-    there, SettingsError when one of its parameters cannot be read.
+    stack: its name as a person gave it; None: the usual one. is_needed: whether to raise when AWS does not say what
+    they are; None: they are worth no waiting. Raises StackError then, and when a stack that was named is not there,
+    SettingsError when one of its parameters cannot be read.
     """
     name = stack or STACK
     try:
-        environment = environment_of(name, region, profile)
+        environment = environment_of(name, region, profile, is_hasty=is_needed is None)
     except StackError as error:
         if stack:
             raise
@@ -123,13 +126,18 @@ def parameters(stack: str | None, region: str | None, profile: str | None) -> Pa
         # Whatever AWS answers, or does not: a plan by the defaults is better than none.
         if not type(error).__module__.startswith(("botocore", "boto3")):
             raise
+        if is_needed:
+            raise StackError(
+                f"the stack {name} cannot be read, so it is not known whether its Resumer is to be asked; nothing was "
+                f"started: {error}"
+            ) from error
         return _defaults(f"the stack {name} cannot be read: {error}")
     return Parameters(settings_from(environment), name, f"the stack {name}")
 
 
-def environment_of(name: str, region: str | None, profile: str | None) -> Mapping[str, str]:
+def environment_of(name: str, region: str | None, profile: str | None, *, is_hasty: bool = True) -> Mapping[str, str]:
     """Return the environment of a deployed stack's function. Raises StackError, and what AWS raises."""
-    return Stack(name, region, profile, is_hasty=True).environment()
+    return Stack(name, region, profile, is_hasty=is_hasty).environment()
 
 
 def _defaults(why: str) -> Parameters:

@@ -4,8 +4,8 @@ import argparse
 import shlex
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from gotostate import jsontext, many
@@ -14,7 +14,7 @@ from gotostate.cli.account import asked, parameters
 from gotostate.cli.bar import Bar
 from gotostate.cli.chosen import Chooser, Wish
 from gotostate.cli.confirmation import confirm
-from gotostate.cli.handover import Done, Seen, Watch, What, by_resumer, ended, from_here
+from gotostate.cli.handover import Canary, Done, Seen, Watch, What, by_resumer, from_here, look_once, see_to_the_end
 from gotostate.cli.plan import short_cause
 from gotostate.cli.preview import Preview
 from gotostate.cli.terminal import Exit, show
@@ -29,7 +29,6 @@ from gotostate.planning import Plan
 from gotostate.resumption import Asked
 from gotostate.settings import Settings
 from gotostate.stack import Resumer, Stack
-from gotostate.stepfunctions import Execution
 
 DEFAULT_SINCE = "24h"
 
@@ -37,6 +36,8 @@ DEFAULT_SINCE = "24h"
 _FOR_MANY = ("state_machine", "since", "until", "error", "state", "region", "limit", "canary", "dry_run", "json")
 # Options that are for one execution alone.
 _FOR_ONE = ("input", "whole", "skip", "strategy", "force")
+# By these rules a failure was left that somebody meant to resume.
+_NOT_RESUMED = ("unreadable", "refused")
 _CHOSEN = "a request to the Resumer carries neither --definition nor --from-state"
 _NOT_OPTED_IN = "the Resumer touches no state machine that has not opted in by the tag gotostate"
 
@@ -64,8 +65,8 @@ def check_options(options: argparse.Namespace) -> str | None:
         return f"{', '.join(given)} is for one execution: give its ARN"
     for name in ("limit", "canary"):
         text = getattr(options, name)
-        if text is not None and not (text.isascii() and text.isdecimal() and int(text)):
-            return f"--{name} is {text!r}; give a whole number of at least 1"
+        if text is not None and (wrong := selection.check_count(name, text)):
+            return wrong
     if options.dry_run and options.yes:
         return "--dry-run does nothing, and --yes does it; leave one of them out"
     options.since = options.since or DEFAULT_SINCE
@@ -81,8 +82,10 @@ def run(options: argparse.Namespace) -> Exit:
     if not options.json:
         for line in preview.lines(bulk.preview):
             print(line)
-    if options.dry_run or not bulk.preview.done:
+    if options.dry_run:
         return bulk.finish(Exit.DONE)
+    if not bulk.preview.done:
+        return bulk.finish(Exit.FAILURE if bulk.has_refused else Exit.DONE)
     sys.stdout.flush()
     confirm(f"Resume {len(bulk.preview.done):,}?", given=options.yes)
     return bulk.carry_out()
@@ -100,7 +103,8 @@ def _prepared(options: argparse.Namespace) -> "_Bulk":
         raise DefinitionError(
             f"--definition names one file, and these are {len(machines)} state machines; name one with --state-machine"
         )
-    found = parameters(options.stack, region, options.profile)
+    # Without a person who sees what is done from here, it must be known whether there is a Resumer.
+    found = parameters(options.stack, region, options.profile, is_needed=bool(options.stack) or options.yes)
     by = asked(aws, options.reason)
     planner = None if wish.is_plain else _planner(Chooser(memory, wish))
     meant = Meant(machines, since, until, options.state, options.error, int(options.limit) if options.limit else None)
@@ -110,21 +114,23 @@ def _prepared(options: argparse.Namespace) -> "_Bulk":
             bar.total = total
             bar.show(read)
 
-        gathered = Gatherer(memory, found.settings, by, planner).gather(meant, note)
+        gatherer = Gatherer(
+            memory, found.settings, by, planner, has_queue=bool(found.stack), keeps_all=options.canary is not None
+        )
+        gathered = gatherer.gather(meant, note)
     stack = _stack(found.stack, region, options.profile) if found.stack else None
     if stack is None:
-        gathered = replace(gathered, items=tuple(replace(item, in_queue=False) for item in gathered.items))
         here = found.source.partition(", as ")[2] or "there is no deployed stack"
     else:
         here = _CHOSEN if planner else _NOT_OPTED_IN
-    read = len(gathered.items)
     shown = Preview(
         gathered,
         found.stack,
         found.source,
-        many.seconds(gathered.items, read, region),
+        many.seconds(gathered.items, gathered.looked_at, region),
         here,
         _minds(stack, gathered.items),
+        int(options.canary or 0),
     )
     return _Bulk(options, memory, shown, stack, by, _rest(options, since, until))
 
@@ -140,18 +146,20 @@ class _Bulk:
     asked: Asked
     rest: str
     done: Done = field(default_factory=Done)
-    canaries: list[Execution] = field(default_factory=list)
+    canaries: list[Canary] = field(default_factory=list)
+    # Why the others were not resumed.
+    stopped: str | None = None
     seen: Seen | None = None
+    # How many of those that were waited for did not begin.
+    missing: int = 0
 
     def carry_out(self) -> Exit:
         """Resume the canaries, and the others only if all of them succeed."""
         try:
             items = self.preview.done
-            count = int(self.options.canary or 0)
-            canaries = many.canaries(items, count) if count else []
-            if canaries and not self._try(canaries):
+            if self.preview.canaries and not self._try(self.preview.canaries):
                 return self.finish(Exit.FAILURE)
-            self._hand_over([item for item in items if item not in canaries])
+            self._hand_over([item for item in items if item.execution not in self.done.by])
         except BaseException:
             # What was done is done, whatever ended it; to run the same command again does the rest.
             self.finish(Exit.FAILURE)
@@ -164,42 +172,69 @@ class _Bulk:
             if not self.options.dry_run:
                 print(jsontext.write(preview.facts(self.preview) | {"results": self._results(), "next": self.rest}))
             return code
-        for execution in self.canaries:
-            show("Canary", f"{execution.arn} {execution.status}")
-            if execution.status != "SUCCEEDED":
-                show("Error", f"{execution.error or '(none given)'}: {short_cause(execution.cause)}")
-                show("Mind", f"a canary did not succeed, so {self._left():,} others were not resumed")
-                show("Next", f"gotostate plan {execution.arn}")
+        self._show_canaries()
         for what, number in self.done.counts.items():
             show(what.value.capitalize(), f"{number:,}")
         for why in sorted(set(self.done.why.values())):
             show("Because", why)
         if self.seen:
             show("Seen", _told(self.seen))
+        if self.missing:
+            show("Mind", f"{self.missing:,} did not begin; look at the dead letters: {self._status()}")
         if self.preview.gathered.items or self.preview.gathered.running:
             show("Next", self.rest)
         return code
 
-    def _try(self, canaries: Sequence[Item]) -> bool:
-        with Bar("canaries", len(canaries)) as bar:
-            for _ in from_here(self.memory, canaries, self.done):
+    def _show_canaries(self) -> None:
+        for canary in self.canaries:
+            show("Canary", f"{canary.arn} {canary.status}")
+            if canary.status != "RUNNING" and not canary.has_succeeded:
+                show("Error", f"{canary.error or '(none given)'}: {short_cause(canary.cause)}")
+                show("Next", f"gotostate plan {shlex.quote(canary.arn)}")
+        if self.stopped:
+            show("Mind", f"{self.stopped}, so {self._left():,} others were not resumed")
+
+    def _try(self, count: int) -> bool:
+        """Resume so many first, and wait for their ends; in place of one that goes on already comes another."""
+        items = self.preview.done
+        with Bar("canaries", min(count, len(items))) as bar:
+            self.stopped = "the canaries have not all succeeded"
+            for item in from_here(self.memory, many.canaries(items, len(items)), self.done):
+                if self.done.why:
+                    self.stopped = "a canary could not be resumed"
+                    look_once(self.memory, self.canaries)
+                    return False
+                if item.execution not in self.done.left:
+                    self.canaries.append(Canary(item))
                 bar.show(0, "starting")
-            if self.done.why:
+                if len(self.canaries) == count:
+                    break
+            see_to_the_end(self.memory, self.canaries, bar.show)
+            if not all(canary.has_succeeded for canary in self.canaries):
+                self.stopped = "a canary did not succeed"
                 return False
-            self.canaries = ended(self.memory, canaries, bar.show)
-        return all(execution.status == "SUCCEEDED" for execution in self.canaries)
+        self.stopped = None
+        return True
 
     def _hand_over(self, items: Sequence[Item]) -> None:
         asked_for = [item for item in items if item.in_queue]
-        began = _now()
+        began, so_far = _now(), 0
         with Bar("resuming", len(items)) as bar:
             if self.stack:
                 for batch in by_resumer(self.stack, asked_for, self.asked, self.done):
-                    bar.show(sum(item.execution in self.done.by for item in items), f"asked for {len(batch)}")
+                    so_far += len(batch)
+                    bar.show(so_far, f"asked for {len(batch)}")
             for _ in from_here(self.memory, [item for item in items if not item.in_queue], self.done):
-                bar.show(sum(item.execution in self.done.by for item in items))
+                so_far += 1
+                bar.show(so_far)
         if self.options.wait or (sys.stderr.isatty() and not self.options.json):
-            self._watch([item for item in items if self.done.by.get(item.execution) is not What.FAILED], began)
+            self._watch(self._handed_over(items), began)
+
+    def _handed_over(self, items: Iterable[Item]) -> list[Item]:
+        done = self.done
+        return [
+            item for item in items if done.by.get(item.execution) is not What.FAILED and item.execution not in done.left
+        ]
 
     def _watch(self, items: Sequence[Item], began: float) -> None:
         if sys.stderr.isatty():
@@ -213,21 +248,37 @@ class _Bulk:
 
             try:
                 self.seen = watch.to_the_end(self.stack, note)
+                self.missing = watch.wanted - self.seen.begun
             except KeyboardInterrupt:
                 print("\ngotostate: all of it was handed over and goes on without you", file=sys.stderr)
 
+    @property
+    def has_refused(self) -> bool:
+        """Tell whether something could not be read, or AWS or its data do not let it be resumed."""
+        refused = (item.decision.rule for item in self.preview.gathered.items if not item.is_done)
+        return any(rule in _NOT_RESUMED for rule in refused)
+
     def _has_failed(self) -> bool:
-        return bool(self.done.why) or bool(self.options.wait and self.seen and self.seen.failed)
+        has_ended_badly = self.seen is not None and (self.seen.failed or self.missing)
+        return bool(self.done.why) or self.has_refused or bool(self.options.wait and has_ended_badly)
+
+    def _status(self) -> str:
+        """Return the command that shows the dead letters."""
+        words = ["gotostate", "status", "--region", self.memory.aws.client.meta.region_name]
+        for name in ("stack", "profile"):
+            if value := getattr(self.options, name):
+                words += [_option(name), value]
+        return shlex.join(words)
 
     def _left(self) -> int:
         return len(self.preview.done) - len(self.done.by)
 
     def _results(self) -> dict[str, Any]:
         return {
-            "canaries": [{"execution": found.arn, "status": found.status} for found in self.canaries],
+            "canaries": [{"execution": canary.arn, "status": canary.status} for canary in self.canaries],
             "done": {what.value: number for what, number in self.done.counts.items()},
             "failures": [{"execution": arn, "reason": why} for arn, why in self.done.why.items()],
-            "seen": vars(self.seen) if self.seen else None,
+            "seen": vars(self.seen) | {"missing": self.missing} if self.seen else None,
         }
 
 
@@ -264,7 +315,7 @@ def _rest(options: argparse.Namespace, since: float, until: float | None) -> str
     words += ["--since", str(timestamp(since))]
     if until is not None:
         words += ["--until", str(timestamp(until))]
-    for name in ("error", "state", "region", "profile"):
+    for name in ("error", "state", "region", "profile", "stack"):
         if value := getattr(options, name):
             words += [_option(name), value]
     return shlex.join([*words, "--unresolved"])

@@ -8,6 +8,7 @@ from enum import StrEnum
 from gotostate import recovery
 from gotostate.cli.waiting import POLL_SECONDS, Awaited
 from gotostate.errors import GotoStateError, NotFoundError, RefusedError, TransientError
+from gotostate.events import ENDED_BADLY
 from gotostate.many import Item
 from gotostate.memory import Memory
 from gotostate.outcome import Outcome, Result
@@ -33,17 +34,21 @@ class What(StrEnum):
 
     RESUMED = "resumed"
     REDRIVEN = "redriven"
-    ALREADY = "resumed before"
+    ALREADY = "taken up"
     ASKED = "asked for"
     FAILED = "not resumed"
 
 
 @dataclass
 class Done:
-    """What was done so far. by: what was done, by the ARN of the execution that failed; why: of what was not, why."""
+    """What was done so far, by the ARN of the execution that failed.
+
+    by: what was done. why: of what was not resumed, why. left: those that somebody took up since they were read.
+    """
 
     by: dict[str, What] = field(default_factory=dict)
     why: dict[str, str] = field(default_factory=dict)
+    left: set[str] = field(default_factory=set)
 
     @property
     def counts(self) -> dict[What, int]:
@@ -56,10 +61,16 @@ def from_here(memory: Memory, items: Iterable[Item], done: Done) -> Iterator[Ite
     """Resume failures one after the other with the person's own credentials, at the pace that AWS allows.
 
     Yields each that was dealt with. What cannot be resumed is noted, and the others go on; what AWS denies is raised.
+    What goes on by other means since it was read is left: its work must not be done twice.
     """
     for item in items:
         assert item.plan
         try:
+            if _goes_on_already(memory, item.plan):
+                done.by[item.execution] = What.ALREADY
+                done.left.add(item.execution)
+                yield item
+                continue
             outcome = _carried_out(memory, item.plan, item.settings)
         except (GotoStateError, TransientError) as error:
             done.by[item.execution], done.why[item.execution] = What.FAILED, str(error)
@@ -86,24 +97,57 @@ def by_resumer(stack: Stack, items: Sequence[Item], asked: Asked, done: Done) ->
         yield batch
 
 
-def ended(memory: Memory, items: Sequence[Item], note: Callable[[int], None]) -> list[Execution]:
-    """Wait for the ends of executions that were resumed; return them, up to the first that did not succeed.
+@dataclass
+class Canary:
+    """An execution that was resumed first, with what is known of it last. item: the failure."""
+
+    item: Item
+    status: str = "RUNNING"
+    error: str | None = None
+    cause: str | None = None
+
+    @property
+    def arn(self) -> str:
+        """ARN of the execution that runs."""
+        assert self.item.target
+        return self.item.target
+
+    @property
+    def has_succeeded(self) -> bool:
+        """Tell whether it has ended well."""
+        return self.status == "SUCCEEDED"
+
+    def ended_as(self, execution: Execution) -> None:
+        """Keep how it ended."""
+        self.status, self.error, self.cause = execution.status, execution.error, execution.cause
+
+
+def see_to_the_end(memory: Memory, canaries: Sequence[Canary], note: Callable[[int], None]) -> None:
+    """Wait for the ends of canaries and keep them, until one does not succeed; in each round all are looked at.
 
     note: told how many have succeeded.
     """
-    waiting = [_awaited(memory, item) for item in items]
-    found: list[Execution] = []
+    waiting = [(canary, _awaited(memory, canary.item)) for canary in canaries]
     while waiting:
-        for awaited in list(waiting):
+        running = []
+        for canary, awaited in waiting:
             if execution := awaited.look():
-                found.append(execution)
-                waiting.remove(awaited)
-                if execution.status != "SUCCEEDED":
-                    return found
-                note(len(found))
+                canary.ended_as(execution)
+            else:
+                running.append((canary, awaited))
+        note(sum(canary.has_succeeded for canary in canaries))
+        if any(canary.status != "RUNNING" and not canary.has_succeeded for canary in canaries):
+            return
+        waiting = running
         if waiting:
             memory.aws.pace.pause(POLL_SECONDS)
-    return found
+
+
+def look_once(memory: Memory, canaries: Iterable[Canary]) -> None:
+    """Keep of canaries how those ended that have ended by now."""
+    for canary in canaries:
+        if execution := _awaited(memory, canary.item).look():
+            canary.ended_as(execution)
 
 
 @dataclass(frozen=True)
@@ -134,6 +178,11 @@ class Watch:
         self._redriven = {arn: item.listed.newest.redrives for arn, item in targets if arn == item.execution}
         self._wanted = {arn for arn, _ in targets}
         self._ended: dict[str, str] = {}
+
+    @property
+    def wanted(self) -> int:
+        """How many executions are looked for."""
+        return len(self._wanted)
 
     def look(self) -> Seen:
         """Look once. Executions that have ended are not looked for again."""
@@ -178,6 +227,22 @@ class Watch:
         except NotFoundError:
             # It is built with the first of them.
             return
+
+
+def _goes_on_already(memory: Memory, plan: Plan) -> bool:
+    """Tell whether a failure was redriven since it was read, or the original that it resumed has gone on."""
+    failure = plan.failure
+    execution = memory.aws.execution(failure.arn.text)
+    if execution.status not in ENDED_BADLY or execution.redrive_count != failure.redrives:
+        return True
+    if not failure.chain.attempt or failure.chain.is_rerun:
+        return False
+    try:
+        original = memory.aws.execution(failure.chain.original)
+    except NotFoundError:
+        return False
+    redriven_since = original.redriven and execution.started and original.redriven > execution.started
+    return bool(redriven_since) or original.status not in ENDED_BADLY
 
 
 def _carried_out(memory: Memory, plan: Plan, settings: Settings) -> Outcome:

@@ -51,8 +51,8 @@ def add_to(commands: Any) -> None:
 
 def _check(options: argparse.Namespace) -> str | None:
     limit = options.limit
-    if limit is not None and not (limit.isascii() and limit.isdecimal() and int(limit)):
-        return f"--limit is {limit!r}; give a whole number of at least 1"
+    if limit is not None and (wrong := selection.check_count("limit", limit)):
+        return wrong
     if limit is not None and options.group:
         return "--limit is for rows, and --group counts all failures; leave one of them out"
     return selection.check_options(options, _now())

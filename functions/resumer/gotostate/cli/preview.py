@@ -22,7 +22,7 @@ class Preview:
     """The plan of many: what was gathered, by whom it is done, and how long AWS's quotas make it take.
 
     stack: the name of the deployed stack whose Resumer is asked; None: all is done from here. here: why so, where
-    something is. minds: what else to know before it is confirmed.
+    something is. minds: what else to know before it is confirmed. canaries: how many are tried first.
     """
 
     gathered: Gathered
@@ -31,6 +31,7 @@ class Preview:
     seconds: int
     here: str
     minds: tuple[str, ...] = ()
+    canaries: int = 0
 
     @property
     def done(self) -> list[Item]:
@@ -71,6 +72,7 @@ def facts(preview: Preview) -> dict[str, Any]:
         "running": gathered.running,
         "more": gathered.more,
         "seconds": preview.seconds,
+        "canaries": min(preview.canaries, len(preview.done)),
         "stack": preview.stack,
         "parameters": preview.parameters,
         "minds": list(preview.minds),
@@ -78,8 +80,12 @@ def facts(preview: Preview) -> dict[str, Any]:
 
 
 def _ways(preview: Preview) -> Iterator[str]:
-    asked = sum(item.in_queue for item in preview.done)
-    here = len(preview.done) - asked
+    first = many.canaries(preview.done, preview.canaries) if preview.canaries else []
+    asked = sum(item.in_queue for item in preview.done) - sum(item.in_queue for item in first)
+    here = len(preview.done) - len(first) - asked
+    if first:
+        count = "1 canary" if len(first) == 1 else f"{len(first):,} canaries"
+        yield f"first {count} from here, with your own credentials"
     if asked:
         yield f"{asked:,} by the Resumer of the stack {preview.stack}, through its queue"
     if here:
@@ -104,13 +110,14 @@ def _what(item: Item) -> str:
 
 def _below(group: Group) -> Iterator[str]:
     item = group.first
+    example = "" if group.has_one_reason else ", for example"
     if not item.is_done:
-        yield f"refused: {item.decision.reason}"
+        yield f"refused{example}: {item.decision.reason}"
         return
     if item.plan and item.plan.state != item.state and item.decision.action is Action.RESUME:
         yield f"from: {item.plan.state}"
     if item.held:
-        yield f"automation left it: {item.held.reason}"
+        yield f"automation left it{example}: {item.held.reason}"
     if item.decision.action is Action.REDRIVE:
         yield f"redriven: {item.decision.reason}"
     calls = list(group.calls())

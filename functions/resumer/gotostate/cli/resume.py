@@ -1,6 +1,7 @@
 """gotostate resume: build the GoToState machine and start it at the failed state; of one execution, or of many."""
 
 import argparse
+import shlex
 import sys
 from dataclasses import replace
 from typing import Any
@@ -185,9 +186,9 @@ def _show_remarks(chosen: Chosen, settings: Settings, wish: Wish) -> None:
 def _resumed_already(newest: Execution, wish: Wish) -> GotoStateError:
     advice = "leave it"
     if newest.status in ENDED_BADLY:
-        advice = f"to go on from there: gotostate resume {newest.arn}"
+        advice = f"to go on from there: gotostate resume {shlex.quote(newest.arn)}"
     elif newest.status == SUCCEEDED and wish.state:
-        advice = f"to run that one again: gotostate resume {newest.arn} --from-state {wish.state!r}"
+        advice = "to run that one again: " + shlex.join(["gotostate", "resume", newest.arn, "--from-state", wish.state])
     return GotoStateError(
         f"this failure was resumed already, nothing was started; "
         f"the newest execution of its chain is {newest.arn} ({newest.status}): {advice}"
@@ -203,5 +204,5 @@ def _wait(awaited: Awaited) -> Exit:
         return Exit.DONE
     show("Error", execution.error or "(none given)")
     show("Cause", short_cause(execution.cause))
-    show("Next", f"gotostate plan {awaited.arn}")
+    show("Next", f"gotostate plan {shlex.quote(awaited.arn)}")
     return Exit.FAILURE

@@ -3,7 +3,7 @@
 import argparse
 import re
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from gotostate import sources
 from gotostate.memory import Memory
@@ -11,6 +11,7 @@ from gotostate.stepfunctions import StepFunctions
 
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _AGO = re.compile(rf"(\d{{1,9}})([{''.join(_UNITS)}])", re.ASCII)
+_COUNT = re.compile(r"\d{1,9}", re.ASCII)
 _FORMS = "give how long ago, as 30m, 2h or 7d, or a time in ISO 8601, as 2026-11-20T03:00 (local) or 2026-11-20T03:00Z"
 _MACHINE = re.compile(r"arn:[^:]+:states:(?P<region>[^:]+):[^:]+:stateMachine:[^:*]+")
 
@@ -31,6 +32,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--state", metavar="NAME", help="the state in which it failed")
     parser.add_argument("--region", metavar="R", help="the AWS region; default as in the AWS CLI, or that of an ARN")
     parser.add_argument("--profile", metavar="P", help="the AWS profile to use; default as in the AWS CLI")
+
+
+def check_count(name: str, text: str) -> str | None:
+    """Say what is wrong with the number that an option was given, if anything is."""
+    if _COUNT.fullmatch(text) and int(text):
+        return None
+    return f"--{name} is {text!r}; give a whole number of at least 1 and at most 9 digits"
 
 
 def check_options(options: argparse.Namespace, now: float) -> str | None:
@@ -57,12 +65,16 @@ def times(options: argparse.Namespace, now: float) -> tuple[float, float | None]
 
 def time_of(text: str, now: float) -> float | None:
     """Read a time, in seconds since the epoch; None where it is none. Without a zone it is local."""
-    if ago := _AGO.fullmatch(text):
-        return now - int(ago[1]) * _UNITS[ago[2]]
     try:
-        return datetime.fromisoformat(text).timestamp()
+        if ago := _AGO.fullmatch(text):
+            time = now - int(ago[1]) * _UNITS[ago[2]]
+        else:
+            time = datetime.fromisoformat(text).timestamp()
+        # Only what has a year from 1 to 9999 in UTC can be written.
+        datetime.fromtimestamp(time, UTC)
     except (ValueError, OverflowError, OSError):
         return None
+    return time
 
 
 def connect(options: argparse.Namespace) -> StepFunctions:
