@@ -38,15 +38,17 @@ def count(outcome: Outcome) -> None:
 
 def count_throttled() -> None:
     """Count a message that goes back to the queue as AWS throttles."""
-    metrics = _metrics()
-    metrics.add_metric(THROTTLED, MetricUnit.Count, 1)
-    metrics.flush_metrics()
+    _count_alone(THROTTLED, 1)
 
 
 def count_swept(failures: int) -> None:
     """Count failures that no event brought."""
+    _count_alone(SWEPT, failures)
+
+
+def _count_alone(name: str, count: int) -> None:
     metrics = _metrics()
-    metrics.add_metric(SWEPT, MetricUnit.Count, failures)
+    metrics.add_metric(name, MetricUnit.Count, count)
     metrics.flush_metrics()
 
 

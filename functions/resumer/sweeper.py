@@ -18,7 +18,8 @@ from gotostate.chains import Listed
 from gotostate.cleaning import Found
 from gotostate.errors import NotFoundError, SettingsError, ThrottledError
 from gotostate.logs import Logs
-from gotostate.settings import Mode, matches, settings_from
+from gotostate.report import request
+from gotostate.settings import matches, settings_from
 from gotostate.stepfunctions import StepFunctions, is_denied
 
 if TYPE_CHECKING:
@@ -64,7 +65,8 @@ def _sweep(aws: StepFunctions, context: "LambdaContext", now: float, rate: float
     since, until = sweep.window(now, rate)
     listed: list[Listed] = []
     stopped: ThrottledError | None = None
-    for machine_arn in sweep.in_turn(_machines(aws), now, rate):
+    machines = sources.of_stack(aws, settings_from(os.environ).default_mode, _names())
+    for machine_arn in sweep.in_turn(machines, now, rate):
         _set_deadline(aws, context, MACHINE_SECONDS)
         try:
             listed += chains.failures(aws, machine_arn, since=since, until=until)
@@ -85,7 +87,7 @@ def _sweep(aws: StepFunctions, context: "LambdaContext", now: float, rate: float
     dealt_with = _dealt_with(aws, since) if listed else {}
     queue = Queue(aws)
     for failed in sweep.missed(listed, since, until, dealt_with):
-        queue.send(os.environ["QUEUE_URL"], sweep.request(failed))
+        queue.send(os.environ["QUEUE_URL"], request(failed.execution, None, failed.redrives))
         answer["swept"] += 1
         # The next sweep reads this line.
         logger.info("put on the queue", extra={"execution": failed.execution, "outcome": sweep.SWEPT})
@@ -144,13 +146,6 @@ def _looked_at(aws: StepFunctions, context: "LambdaContext", now: float, rate: f
             raise
         except Exception as error:  # noqa: BLE001  one machine that cannot be read does not keep the others
             logger.warning("not looked at", extra={"stateMachine": arn, "reason": str(error)})
-
-
-def _machines(aws: StepFunctions) -> list[str]:
-    """Return the ARNs of the state machines that the stack deals with and that this function may read."""
-    by_tag = settings_from(os.environ).default_mode is Mode.OFF
-    found = sources.opted_in(aws) if by_tag else sources.named(aws, ["*"])
-    return [arn for arn in found if matches(arn.rpartition(":")[2], (_names(),))]
 
 
 def _names() -> str:

@@ -16,7 +16,7 @@ from gotostate.errors import GotoStateError, TransientError
 from gotostate.listing import Row
 from gotostate.memory import Memory
 from gotostate.resumption import ExecutionArn
-from gotostate.settings import Mode, matches, settings_from
+from gotostate.settings import matches, settings_from
 from gotostate.stepfunctions import StepFunctions
 
 if TYPE_CHECKING:
@@ -125,10 +125,9 @@ def _row(memory: Memory, event: Mapping[str, Any], now: float) -> Row:
 def _machines(memory: Memory, pattern: str) -> list[str]:
     """Return the ARNs of the state machines that the stack deals with and that this function may read."""
     readable = os.environ.get("STATE_MACHINE_NAMES", "*")
-    by_tag = settings_from(os.environ).default_mode is Mode.OFF
-    found = sources.opted_in(memory.aws, memory) if by_tag else sources.named(memory.aws, ["*"])
-    names = {arn: arn.rpartition(":")[2] for arn in found}
-    return [arn for arn, name in names.items() if matches(name, (readable,)) and matches(name, (pattern,))]
+    mode = settings_from(os.environ).default_mode
+    found = sources.of_stack(memory.aws, mode, readable, memory)
+    return [arn for arn in found if matches(arn.rpartition(":")[2], (pattern,))]
 
 
 def _now() -> float:

@@ -2,7 +2,7 @@
 
 import pytest
 from fake_account import execution_arn, machine_arn
-from gotostate import housekeeping, sweep
+from gotostate import housekeeping, report, sweep
 from gotostate.chains import Link, Listed
 from gotostate.errors import SettingsError
 from gotostate.housekeeping import DELETING_TAG, DELETION_SECONDS, Built, Marks, Use, deleting_tag
@@ -89,7 +89,7 @@ def test_what_was_logged_of_the_failure_before_a_redrive_counts_for_nothing() ->
 
 
 def test_the_message_is_an_event_of_one_failure_that_names_nobody() -> None:
-    assert sweep.request(link(redrives=2)) == {
+    assert report.request(ORDER, None, redrives=2) == {
         "source": "gotostate",
         "detail-type": "Recovery Requested",
         "detail": {"executionArn": ORDER, "redriveCount": 2},

@@ -1,24 +1,22 @@
 """The failures that a person means, each with the plan for it; changes nothing."""
 
-from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
 from gotostate import policy, reading, recovery
 from gotostate.chains import Listed
 from gotostate.errors import GotoStateError, NotFailedError, ThrottledError, TransientError
 from gotostate.failure import Failure
-from gotostate.listing import joined
+from gotostate.listing import joined, look_ahead
 from gotostate.many import Item
 from gotostate.memory import Memory
 from gotostate.planning import Plan
-from gotostate.policy import Action, Decision
+from gotostate.policy import BY_HAND, Action, Decision
 from gotostate.report import Report
 from gotostate.resumption import Asked, ExecutionArn
 from gotostate.settings import Settings, for_machine, matches
 from gotostate.stepfunctions import is_denied
 
-BY_HAND = Decision(Action.RESUME, "by-hand", "resumed by hand")
 # Makes a plan that differs from the usual one, with the tasks that run again.
 Planner = Callable[[Failure, Settings], tuple[Plan, frozenset[str]]]
 
@@ -90,7 +88,7 @@ class Gatherer:
         """
         unresolved = joined(self._memory, meant.machines, since=meant.since, until=meant.until, unresolved=True)
         failed = [listed for listed in unresolved if listed.newest.has_failed]
-        self._look_ahead(failed)
+        look_ahead(self._memory, (listed.newest for listed in failed))
         running, items = len(unresolved) - len(failed), list[Item]()
         done, looked_at = 0, 0
         for listed in failed:
@@ -106,14 +104,6 @@ class Gatherer:
             note(looked_at, len(failed))
         is_filtered = meant.state is not None or meant.error is not None
         return Gathered(tuple(items), None if is_filtered else running, len(failed) - looked_at, looked_at)
-
-    def _look_ahead(self, failed: Sequence[Listed]) -> None:
-        """Look at the machines of which several failures are read, before they are asked about one by one."""
-        newest = (listed.newest for listed in failed)
-        machines = Counter(ExecutionArn.parse(link.execution).machine_arn for link in newest if link.on_plain_arn)
-        for arn, times in machines.items():
-            if times > 1:
-                self._memory.look_ahead(arn)
 
     def _item(self, listed: Listed) -> Item | None:
         """Read one failure; None where it runs again by now. What cannot be read is told, not raised."""

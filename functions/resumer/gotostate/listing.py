@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from gotostate import awsclock
+from gotostate import awsclock, quotas
 from gotostate.chains import LONGEST_RUN_SECONDS, Link, Listed, failures
 from gotostate.errors import NotFoundError
 from gotostate.memory import Memory
@@ -25,16 +25,11 @@ __all__ = [
     "counts",
     "groups",
     "joined",
+    "look_ahead",
     "looked_at",
     "rows",
     "seconds_to_look_at",
 ]
-
-# How many of these calls AWS answers at once, and each second
-# (https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html).
-_HISTORIES = (400, 20)
-_DESCRIPTIONS, _DESCRIPTIONS_ELSEWHERE = (300, 15), (250, 10)
-_LARGE_REGIONS = ("us-east-1", "us-west-2", "eu-west-1")
 
 
 @dataclass(frozen=True)
@@ -132,7 +127,7 @@ def looked_at(
         )
 
     is_filtered = state is not None or error is not None
-    _look_ahead(memory, listed if is_filtered else listed[:limit])
+    look_ahead(memory, map(told_of, listed if is_filtered else listed[:limit]))
     left = iter(listed)
     wanted = filter(is_wanted, (look(memory, one, settings, now=now) for one in left))
     found = list(islice(wanted, limit))
@@ -143,13 +138,19 @@ def looked_at(
     return Found(tuple(found), len(unread), unread)
 
 
+def look_ahead(memory: Memory, links: Iterable[Link]) -> None:
+    """Look at the machines of which several executions are read, before they are asked about one by one."""
+    machines = Counter(ExecutionArn.parse(link.execution).machine_arn for link in links if link.on_plain_arn)
+    for arn, times in machines.items():
+        if times > 1:
+            memory.look_ahead(arn)
+
+
 def seconds_to_look_at(listed: Sequence[Listed]) -> float:
     """Tell how long it takes at least to look at failures at AWS's quotas, while nothing else uses them."""
     histories, unresolved = len(listed), sum(not one.is_resolved for one in listed)
     region = listed[0].machine.split(":")[3] if listed else ""
-    burst, a_second = _DESCRIPTIONS if region in _LARGE_REGIONS else _DESCRIPTIONS_ELSEWHERE
-    most, histories_a_second = _HISTORIES
-    return max((histories - most) / histories_a_second, (unresolved - burst) / a_second, 0.0)
+    return quotas.seconds({"GetExecutionHistory": histories, "DescribeExecution": unresolved}, region)
 
 
 def groups(found: Iterable[Row]) -> list[Group]:
@@ -190,12 +191,3 @@ def _listed(
             gone.append(NotFoundError(f"{arn} is an Express state machine: AWS lists no executions of it"))
     if gone and len(gone) == len(machine_arns):
         raise gone[0]
-
-
-def _look_ahead(memory: Memory, listed: Iterable[Listed]) -> None:
-    """Look at the machines of which several failures are read, before they are asked about one by one."""
-    read = map(told_of, listed)
-    machines = Counter(ExecutionArn.parse(link.execution).machine_arn for link in read if link.on_plain_arn)
-    for arn, times in machines.items():
-        if times > 1:
-            memory.look_ahead(arn)

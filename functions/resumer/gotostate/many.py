@@ -5,17 +5,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, zip_longest
 
+from gotostate import quotas
 from gotostate.calls import Call
 from gotostate.chains import Listed
 from gotostate.planning import Plan
 from gotostate.policy import Action, Decision
 from gotostate.settings import Settings
-
-# By operation: calls that AWS takes at once, and how many more each second; in its three largest regions, and in the
-# others (https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html).
-_LARGE_REGIONS = ("us-east-1", "us-west-2", "eu-west-1")
-_LARGE = {"DescribeExecution": (300, 15), "GetExecutionHistory": (400, 20), "StartExecution": (1_300, 300)}
-_SMALL = {"DescribeExecution": (250, 10), "GetExecutionHistory": (400, 20), "StartExecution": (800, 150)}
 
 
 @dataclass(frozen=True)
@@ -130,5 +125,4 @@ def seconds(items: Sequence[Item], read: int, region: str) -> int:
     # The Resumer reads anew what it is asked for.
     # What is started from here is described again before.
     calls = {"DescribeExecution": read + started, "GetExecutionHistory": read + asked, "StartExecution": started}
-    quotas = _LARGE if region in _LARGE_REGIONS else _SMALL
-    return max(max(0, calls[name] - burst) // refill for name, (burst, refill) in quotas.items())
+    return int(quotas.seconds(calls, region))

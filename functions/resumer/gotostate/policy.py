@@ -48,6 +48,9 @@ class Decision:
     next: str | None = None
 
 
+BY_HAND = Decision(Action.RESUME, "by-hand", "resumed by hand")
+
+
 def by_arn(arn: ExecutionArn) -> Decision | None:
     """Decide what the ARN alone settles; None where it settles nothing."""
     if arn.is_map_run_child:
@@ -129,7 +132,7 @@ def by_hand(failure: Failure, settings: Settings, no_room: str | None = None) ->
     by_means = _by_means(failure, settings, no_room)
     if by_means and by_means.action is Action.REDRIVE:
         return by_means
-    return Decision(Action.RESUME, "by-hand", "resumed by hand")
+    return BY_HAND
 
 
 def requested(

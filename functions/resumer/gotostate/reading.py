@@ -41,7 +41,7 @@ def read(memory: Memory, report: Report, settings: Settings) -> Failure:
         failure,
         parent=_parent_of(memory, failure, str(report.input), settings),
         earlier=_earlier(memory, failure),
-        original=_original_that_went_on(memory, failure, report.started),
+        original=original_that_went_on(memory, failure, report.started),
     )
 
 
@@ -212,7 +212,7 @@ def _earlier(memory: Memory, failure: Failure) -> tuple[EarlierResume, ...]:
     return tuple(found)
 
 
-def _original_that_went_on(memory: Memory, failure: Failure, started: float | None) -> str | None:
+def original_that_went_on(memory: Memory, failure: Failure, started: float | None) -> str | None:
     """Tell the status of the original execution if it was redriven after this resume of it had begun."""
     if not failure.chain.attempt or failure.chain.is_rerun:
         return None

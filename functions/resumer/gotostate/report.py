@@ -91,14 +91,15 @@ def redrive_due(execution: str, redrives: int) -> dict[str, Any]:
     return {"source": source, "detail-type": kind, "detail": {"executionArn": execution, "redriveCount": redrives}}
 
 
-def request(execution: str, asked: Asked, redrives: int | None = None) -> dict[str, Any]:
-    """Write the event by which a person asks for a recovery through the queue.
+def request(execution: str, asked: Asked | None, redrives: int | None = None) -> dict[str, Any]:
+    """Write the event that asks for a recovery through the queue.
 
-    redrives: how often the execution had been redriven when it failed: what is asked for is the recovery of that
-    failure, and not of a later one.
+    asked: who asks in person; without one it is dealt with as a failure's own event is. redrives: how often the
+    execution had been redriven when it failed: what is asked for is the recovery of that failure, and not of a later
+    one.
     """
     source, kind = REQUEST
-    detail = {"executionArn": execution, "redriveCount": redrives, "by": asked.by, "reason": asked.reason}
+    detail = {"executionArn": execution, "redriveCount": redrives, **(vars(asked) if asked else {})}
     return {"source": source, "detail-type": kind, "detail": detail}
 
 

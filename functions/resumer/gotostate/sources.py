@@ -21,6 +21,16 @@ def opted_in(aws: StepFunctions, memory: Memory | None = None) -> list[str]:
     return sorted({_source_of(arn, tagged[arn]) for arn in asked})
 
 
+def of_stack(aws: StepFunctions, default_mode: Mode, names: str, memory: Memory | None = None) -> list[str]:
+    """Return the ARNs of the state machines that a stack deals with.
+
+    default_mode: what holds for machines without a tag. names: pattern of those that the stack may read. memory: keeps
+    the tags that are read.
+    """
+    found = opted_in(aws, memory) if default_mode is Mode.OFF else named(aws, ["*"])
+    return [arn for arn in found if matches(arn.rpartition(":")[2], (names,))]
+
+
 def named(aws: StepFunctions, patterns: Sequence[str], memory: Memory | None = None) -> list[str]:
     """Return the ARNs of the state machines that are meant by names, * for any characters, or by their own ARNs.
 

@@ -3,11 +3,10 @@
 import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
 
 from gotostate.chains import Link, Listed
 from gotostate.errors import SettingsError
-from gotostate.report import REQUEST, STATUSES
+from gotostate.report import STATUSES
 
 # An event comes within a second of the failure; a message that was put off comes back three minutes later.
 WAIT_SECONDS = 300.0
@@ -69,13 +68,6 @@ def missed(listed: Iterable[Listed], since: float, until: float, dealt_with: Out
         # An execution that is redriven may fail again: what was logged before is of the earlier failure.
         if not any(time > newest.stopped - _SKEW_SECONDS for outcome, time in logged.items() if outcome not in _SEEN):
             yield newest
-
-
-def request(failed: Link) -> dict[str, Any]:
-    """Write the message by which the Resumer deals with a failure as with its event: it names nobody who asked."""
-    source, kind = REQUEST
-    detail = {"executionArn": failed.execution, "redriveCount": failed.redrives}
-    return {"source": source, "detail-type": kind, "detail": detail}
 
 
 def turn_of(machine_arn: str, turns: int) -> int:

@@ -17,7 +17,7 @@ from gotostate.failure import Failure
 from gotostate.history import FailurePoint
 from gotostate.memory import Memory
 from gotostate.planning import Plan
-from gotostate.policy import Action, Decision
+from gotostate.policy import BY_HAND
 from gotostate.settings import Settings
 from gotostate.skipping import TasksSince
 from gotostate.visits import SUCCEEDED
@@ -25,7 +25,6 @@ from gotostate.visits import SUCCEEDED
 CURRENT = "current"
 # A GoToState execution can do these, and a redrive cannot.
 CHANGING = ("--input", "--from-state", "--definition", "--whole", "--skip")
-BY_HAND = Decision(Action.RESUME, "by-hand", "resumed by hand")
 
 
 @dataclass(frozen=True)

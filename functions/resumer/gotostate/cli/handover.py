@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from gotostate import recovery
+from gotostate import reading, recovery
 from gotostate.cli.waiting import POLL_SECONDS, Awaited
 from gotostate.errors import GotoStateError, NotFoundError, RefusedError, TransientError
 from gotostate.events import ENDED_BADLY
@@ -235,14 +235,7 @@ def _goes_on_already(memory: Memory, plan: Plan) -> bool:
     execution = memory.aws.execution(failure.arn.text)
     if execution.status not in ENDED_BADLY or execution.redrive_count != failure.redrives:
         return True
-    if not failure.chain.attempt or failure.chain.is_rerun:
-        return False
-    try:
-        original = memory.aws.execution(failure.chain.original)
-    except NotFoundError:
-        return False
-    redriven_since = original.redriven and execution.started and original.redriven > execution.started
-    return bool(redriven_since) or original.status not in ENDED_BADLY
+    return reading.original_that_went_on(memory, failure, execution.started) is not None
 
 
 def _carried_out(memory: Memory, plan: Plan, settings: Settings) -> Outcome:
