@@ -14,7 +14,8 @@ from stack import wait_for
 def queue_for(service: str, source_arn: str) -> tuple[str, str]:
     """Create a queue that one rule or topic may send to; return its URL and its ARN."""
     sqs = boto3.client("sqs")
-    url = sqs.create_queue(QueueName=f"inbox-{uuid.uuid4().hex[:12]}")["QueueUrl"]
+    source = source_arn.replace("/", ":").rpartition(":")[2]
+    url = sqs.create_queue(QueueName=f"{source[:60]}-inbox-{uuid.uuid4().hex[:12]}")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     statement = {
         "Effect": "Allow",

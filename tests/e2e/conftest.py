@@ -1,11 +1,13 @@
 """The stack under test: the real template, deployed with `sam deploy` into whatever account is given.
 
 AWS_ENDPOINT_URL names an emulator (`make test` starts the local account and sets it). Without it the tests
-run against a real account, which costs a few cents: say so with SFN_RESUME_REAL_ACCOUNT=yes.
+run against a real account, which costs a few cents: say so with SFN_RESUME_REAL_ACCOUNT=yes. There the stack, and all
+that the tests made beside it, is deleted in the end, whatever happened (tests/real_account.py).
 """
 
 import json
 import os
+import tomllib
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,7 +15,8 @@ from typing import Any
 
 import boto3
 import pytest
-from stack import SUFFIX, Stack, deploy, wait_for
+from real_account import check, remove
+from stack import ROOT, SUFFIX, Stack, sam, wait_for
 
 MachineMaker = Callable[..., str]
 
@@ -28,10 +31,27 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def stack() -> Stack:
-    if "AWS_ENDPOINT_URL" not in os.environ and os.environ.get("SFN_RESUME_REAL_ACCOUNT") != "yes":
+def stack() -> Iterator[Stack]:
+    is_real = "AWS_ENDPOINT_URL" not in os.environ
+    if is_real and os.environ.get("SFN_RESUME_REAL_ACCOUNT") != "yes":
         pytest.fail("the end-to-end tests need an account: make test, or SFN_RESUME_REAL_ACCOUNT=yes for a real one")
-    return deploy(os.environ.get("SFN_RESUME_STACK", "sfn-resume-e2e"))
+    name = os.environ.get("SFN_RESUME_STACK", "sfn-resume-e2e")
+    check(name)
+    try:
+        _deploy(name)
+        yield Stack(name)
+    finally:
+        if is_real:
+            remove(name)
+
+
+def _deploy(name: str) -> None:
+    """Build the template and deploy it, for its own state machines alone: a real account may hold others."""
+    settings = tomllib.loads((ROOT / "samconfig.toml").read_text())["local"]["deploy"]["parameters"]
+    narrow = f"{settings['parameter_overrides']} StateMachineNames={name}-* StateMachineRoles={name}-*"
+    sam("build")
+    # Packages have a folder of their own in the account's bucket, by which they are found again.
+    sam("deploy", "--config-env", "local", "--stack-name", name, "--s3-prefix", name, "--parameter-overrides", narrow)
 
 
 @pytest.fixture(scope="session")
@@ -48,7 +68,7 @@ def make_machine(stack: Stack, role_arn: str) -> Iterator[MachineMaker]:
 
     def make(definition: Any, tags: dict[str, str] | None = None, role: str | None = None) -> str:
         response = stack.states.create_state_machine(
-            name=f"e2e-{uuid.uuid4().hex[:12]}",
+            name=f"{stack.name}-{uuid.uuid4().hex[:12]}",
             definition=definition if isinstance(definition, str) else json.dumps(definition),
             roleArn=role or role_arn,
             tags=[{"key": key, "value": value} for key, value in (tags or {}).items()],

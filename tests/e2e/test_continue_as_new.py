@@ -182,7 +182,7 @@ def killed_restart(stack: Stack) -> Iterator[str]:
     with ZipFile(code, "w") as archive:
         archive.writestr("restart.py", (ROOT / "functions/restart/restart.py").read_text())
         archive.writestr("killed.py", KILLED)
-    name = unique("killed-restart")
+    name = unique(f"{stack.name}-killed-restart")
     client.create_function(
         FunctionName=name,
         Runtime="python3.13",
@@ -198,9 +198,9 @@ def killed_restart(stack: Stack) -> Iterator[str]:
 
 
 @pytest.fixture
-def calling_role() -> Iterator[str]:
+def calling_role(stack: Stack) -> Iterator[str]:
     """A role that may call any function: that of ContinueAsNew may call its own three alone."""
-    client, name = boto3.client("iam"), unique("sfn-resume-e2e")
+    client, name = boto3.client("iam"), unique(stack.name)
     trust = {"Effect": "Allow", "Principal": {"Service": "states.amazonaws.com"}, "Action": "sts:AssumeRole"}
     call = {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": "*"}
     role = client.create_role(RoleName=name, AssumeRolePolicyDocument=policy(trust))["Role"]

@@ -43,9 +43,9 @@ def run(stack: Stack, role_arn: str, plan: Plan, worker: str, *, faulty: bool) -
     """Run a plan's machine; return the key of its calls and the ended execution."""
     key = f"run-{uuid.uuid4().hex}"
     definition = json.dumps(plan.definition(worker, key, faulty=faulty), ensure_ascii=False)
-    machine_arn = stack.states.create_state_machine(name=key, definition=definition, roleArn=role_arn)[
-        "stateMachineArn"
-    ]
+    machine_arn = stack.states.create_state_machine(
+        name=f"{stack.name}-{key}", definition=definition, roleArn=role_arn
+    )["stateMachineArn"]
     return key, stack.ended(stack.start(machine_arn, data()))
 
 

@@ -18,7 +18,7 @@ SCHEMA = Draft202012Validator(json.loads((Path(__file__).parents[2] / "docs" / "
 
 @pytest.fixture
 def inbox(stack: Stack) -> Iterator[Inbox]:
-    name = f"e2e-{uuid.uuid4().hex[:12]}"
+    name = f"{stack.name}-{uuid.uuid4().hex[:12]}"
     events = boto3.client("events")
     pattern = {"source": ["gotostate"], "detail-type": ["Execution Recovery Status Change"]}
     rule = events.put_rule(Name=name, EventPattern=json.dumps(pattern))["RuleArn"]
