@@ -43,6 +43,9 @@ class RunningFunction:
             try:
                 with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/{_INVOKE}", body, timeout=60) as response:
                     return json.load(response)
+            except urllib.error.HTTPError:
+                # It was invoked; once more would do its work again.
+                raise
             except urllib.error.URLError:
                 if time.monotonic() > deadline:
                     raise

@@ -7,16 +7,16 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+import invoke
 import pytest
-from runtime import BUILT, ROOT, running
-from stack import sam
+from runtime import BUILT, ROOT
 
 ARN = "arn:aws:states:eu-west-1:123456789012:stateMachine:sfn-resume-ContinueAsNew"
 
 
 @pytest.fixture(scope="module")
 def built() -> Path:
-    sam("build")
+    invoke.build()
     return BUILT
 
 
@@ -52,7 +52,7 @@ def sample(name: str) -> dict[str, Any]:
 
 
 def test_iterator(built: Path) -> None:
-    with running(built / "IteratorFunction", "iterator.handler") as function:
+    with invoke.read("IteratorFunction").running() as function:
         assert function.invoke(sample("iterator")) == {"index": 6, "step": 1, "count": 10, "continue": True}
         error = function.invoke({"iterator": {"index": "5"}})
     assert error["errorType"] == "ValueError"
@@ -68,7 +68,7 @@ def test_the_iterators_artefact_is_a_few_kilobytes_with_no_dependency(built: Pat
 def test_restart(built: Path, aws: tuple[str, list[tuple[str, dict[str, Any]]]]) -> None:
     url, calls = aws
     environment = {"AWS_ENDPOINT_URL": url, "STATE_MACHINE_ARN": ARN}
-    with running(built / "RestartFunction", "restart.handler", environment) as function:
+    with invoke.read("RestartFunction").running(environment) as function:
         assert function.invoke(sample("restart")) == {"execution": "nightly-continue-3", "started": True}
         error = function.invoke({"execution": "nightly", "input": {"restart": {"executionCount": 0}}})
     assert error["errorType"] == "ValueError"
@@ -78,7 +78,7 @@ def test_restart(built: Path, aws: tuple[str, list[tuple[str, dict[str, Any]]]])
 
 def test_callback(built: Path, aws: tuple[str, list[tuple[str, dict[str, Any]]]]) -> None:
     url, calls = aws
-    with running(built / "CallbackFunction", "callback.handler", {"AWS_ENDPOINT_URL": url}) as function:
+    with invoke.read("CallbackFunction").running({"AWS_ENDPOINT_URL": url}) as function:
         assert function.invoke(sample("callback")) == {"answered": True}
         assert function.invoke({})["errorType"] == "ValueError"
     assert calls == [
@@ -87,7 +87,7 @@ def test_callback(built: Path, aws: tuple[str, list[tuple[str, dict[str, Any]]]]
 
 
 def test_worker(built: Path) -> None:
-    with running(built / "WorkerFunction", "worker.handler") as function:
+    with invoke.read("WorkerFunction").running() as function:
         assert function.invoke(sample("worker")) == {"step": "Charge", "done": True}
         error = function.invoke({"step": "A", "needs": {"Message": "string"}, "value": {"Message": True}})
     assert error["errorType"] == "BadDataError"
@@ -95,7 +95,7 @@ def test_worker(built: Path) -> None:
 
 def test_resumer(built: Path, aws: tuple[str, list[tuple[str, dict[str, Any]]]]) -> None:
     url, calls = aws
-    with running(built / "ResumerFunction", "resumer.handler", {"AWS_ENDPOINT_URL": url}) as function:
+    with invoke.read("ResumerFunction").running({"AWS_ENDPOINT_URL": url}) as function:
         left_alone = function.invoke(sample("resumer-failed"))
         skipped = function.invoke(sample("resumer-not-ours"))
     assert (left_alone["outcome"], "has not opted in" in left_alone["reason"]) == ("skipped", True)
