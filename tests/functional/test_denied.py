@@ -15,7 +15,8 @@ from iam.template import Template
 PLACE = Place("123456789012", "eu-west-1")
 KEY = PLACE.arn("kms", "key/orders")
 WIDE = Template(PLACE)
-KEYED = Template(PLACE, {"StateMachineKeyArns": KEY})
+STACK_KEY = PLACE.arn("kms", "key/stack")
+KEYED = Template(PLACE, {"StateMachineKeyArns": KEY, "KmsKeyArn": STACK_KEY})
 PROD = Template(PLACE, {"StateMachineNames": "prod-*", "StateMachineRoles": "prod-*"})
 
 
@@ -53,6 +54,7 @@ GOTO = "orders-with-GoToState"
 BUS = PLACE.arn("events", "event-bus/default")
 OURS, PASSED = {"events:source": "gotostate"}, {"iam:PassedToService": "states.amazonaws.com"}
 THROUGH = {"kms:ViaService": f"states.{PLACE.region}.amazonaws.com"}
+THROUGH_SQS = {"kms:ViaService": f"sqs.{PLACE.region}.amazonaws.com"}
 CHANGES = (
     "CreateStateMachine",
     "DeleteStateMachineVersion",
@@ -155,6 +157,24 @@ DENIED = {
     ),
     "using the key with no service between": Row(
         "ResumerRole", Request("kms:Decrypt", KEY, THROUGH), Request("kms:Decrypt", KEY), KEYED
+    ),
+    **{
+        f"using the stack's key through another service: {role}": Row(
+            role,
+            Request("kms:Decrypt", STACK_KEY, THROUGH_SQS),
+            Request("kms:Decrypt", STACK_KEY, {"kms:ViaService": f"dynamodb.{PLACE.region}.amazonaws.com"}),
+            KEYED,
+        )
+        for role in ("RequestRole", "ResumerRole", "SweeperRole")
+    },
+    "using the stack's key for state machines": Row(
+        "ResumerRole", Request("kms:Decrypt", KEY, THROUGH), Request("kms:Decrypt", STACK_KEY, THROUGH), KEYED
+    ),
+    "the widget, using the stack's key": Row(
+        "WidgetRole",
+        Request("kms:Decrypt", KEY, THROUGH),
+        Request("kms:Decrypt", STACK_KEY, THROUGH_SQS),
+        KEYED,
     ),
     "calling a function": Row(
         "ResumerRole",

@@ -36,7 +36,16 @@ from local_account.bootstrap import recorder
 PLACE = Place("123456789012", "eu-west-1")
 ORDERS_ROLE = "arn:aws:iam::123456789012:role/orders"
 KEY = PLACE.arn("kms", "key/orders")
-EXACT = Template(PLACE, {"StateMachineNames": "orders", "StateMachineRoles": "orders", "StateMachineKeyArns": KEY})
+STACK_KEY = PLACE.arn("kms", "key/stack")
+EXACT = Template(
+    PLACE,
+    {
+        "StateMachineNames": "orders",
+        "StateMachineRoles": "orders",
+        "StateMachineKeyArns": KEY,
+        "KmsKeyArn": STACK_KEY,
+    },
+)
 WIDE = Template(PLACE)
 ORDERS = {
     "StartAt": "Charge",
@@ -283,12 +292,26 @@ ANSWERS = {
 }
 
 
+# How functions use the stack's key: through which service, and for what.
+SEND = ("Decrypt", "GenerateDataKey")
+STACK_KEY_USES: dict[str, dict[str, tuple[str, ...]]] = {
+    "RequestFunction": {"sqs": SEND},
+    "ResumerFunction": {"sqs": SEND, "sns": SEND},
+    "SweeperFunction": {"sqs": SEND, "logs": ("Decrypt",)},
+}
+
+
 def lent(name: str) -> list[Request]:
     """What AWS does with a function's role, without a call of the function."""
     function = EXACT.functions[name]
     # Lambda writes the log (https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html).
     stream = f"{function.log_group}:log-stream:2026/01/01/[$LATEST]0"
     requests = [Request("logs:CreateLogStream", stream), Request("logs:PutLogEvents", stream)]
+    # SQS, SNS and CloudWatch Logs use the key of an encrypted queue, topic or log group for whoever sends, receives,
+    # publishes or reads (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html).
+    for service, actions in STACK_KEY_USES.get(name, {}).items():
+        through = {"kms:ViaService": f"{service}.{PLACE.region}.amazonaws.com"}
+        requests += [Request(f"kms:{action}", STACK_KEY, through) for action in actions]
     if name in ("RequestFunction", "SweeperFunction", "WidgetFunction"):
         requests.append(Request("kms:Decrypt", KEY, {"kms:ViaService": f"states.{PLACE.region}.amazonaws.com"}))
     if name == "ResumerFunction":

@@ -3,33 +3,12 @@
 import json
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import measures
 import pytest
-import yaml
+from template_file import RESOURCES, ROOT, TEMPLATE, TEXT
 
-ROOT = Path(__file__).parents[2]
-
-
-class Loader(yaml.SafeLoader):
-    """YAML with CloudFormation's short forms, each read as {"!Name": value}."""
-
-
-def _short_form(loader: Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
-    if isinstance(node, yaml.ScalarNode):
-        return {f"!{suffix}": loader.construct_scalar(node)}
-    if isinstance(node, yaml.SequenceNode):
-        return {f"!{suffix}": loader.construct_sequence(node, deep=True)}
-    assert isinstance(node, yaml.MappingNode)
-    return {f"!{suffix}": loader.construct_mapping(node, deep=True)}
-
-
-Loader.add_multi_constructor("!", _short_form)
-TEXT = (ROOT / "template.yaml").read_text()
-TEMPLATE: dict[str, Any] = yaml.load(TEXT, Loader)  # noqa: S506  a safe loader with tags that build plain values
-RESOURCES: dict[str, Any] = TEMPLATE["Resources"]
 ROLES = [name for name, resource in RESOURCES.items() if resource["Type"] == "AWS::IAM::Role"]
 
 
@@ -114,6 +93,7 @@ ALLOWED = {
     },
     "SweeperRole": {
         "kms:Decrypt",
+        "kms:GenerateDataKey",
         "logs:CreateLogStream",
         "logs:FilterLogEvents",
         "logs:PutLogEvents",
@@ -131,6 +111,7 @@ ALLOWED = {
     },
     "RequestRole": {
         "kms:Decrypt",
+        "kms:GenerateDataKey",
         "logs:CreateLogStream",
         "logs:PutLogEvents",
         "sqs:SendMessage",
