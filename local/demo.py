@@ -4,33 +4,26 @@ Exit code 0 only if all that it promises came true.
 """
 
 import json
-import os
-import subprocess
 import sys
-import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import Any
 
+import boto3
 import widget_picture
 from gotostate.dashboard.widgetcontext import Wanted
 from gotostate.memory import Memory
 from gotostate.settings import Settings
 from gotostate.stepfunctions import StepFunctions
 from inbox import subscribed
+from narration import PromiseBrokenError, Row, gotostate, print_table, promise, step, title
 from stack import ROOT, SUFFIX, Stack, StackError, deploy, execution_arn, wait_for
 
 STACK = "sfn-resume-demo"
-SLOW_STEP_SECONDS = 5
 ORDERS = 20
 ORDERS_AT_ONCE = 3
-
-
-class PromiseBrokenError(Exception):
-    """Something that the demonstration promises did not come true."""
+INVOICES = 50
 
 
 def main() -> int:
@@ -44,6 +37,7 @@ def main() -> int:
             *console_form(stack),
             *continue_as_new(stack),
             *both_together(stack),
+            *many_at_once(stack),
         ]
         what_happened(stack)
     except (StackError, PromiseBrokenError) as error:
@@ -55,7 +49,6 @@ def main() -> int:
     return 0
 
 
-Row = tuple[str, str, str, str]
 # Where the dashboard's list is drawn, as the stack's dashboard shows it.
 PICTURE = ROOT / "demo-recoveries"
 
@@ -149,7 +142,7 @@ def console_form(stack: Stack) -> list[Row]:
         first = stack.ended(failed)
     promise(first["status"] == "FAILED", "no-foo fails")
     with step("the Resumer prepares ParallelStateMachine-with-GoToState"):
-        machine_arn = wait_for_machine(stack, "ParallelStateMachineArn")
+        machine_arn = wait_for_machine(stack, stack.outputs["ParallelStateMachineArn"])
     data = {"foo": 1, "output": [{"Message": "Your message here"}, {"Message": "Your message here"}], "resuming": True}
     print(f"  start       {machine_arn.rpartition(':')[2]} with {json.dumps(data)}")
     with step("it goes on from Parallel 2"):
@@ -191,16 +184,72 @@ def both_together(stack: Stack) -> list[Row]:
     return [row(runs[0], ""), row(runs[1], ""), row(resumed, "ExampleWork"), row(runs[2], "")]
 
 
+def many_at_once(stack: Stack) -> list[Row]:
+    """(g) Failures that wait for a person, who resumes all of them by one command."""
+    title(f"(g) Invoices, tagged gotostate=prepare: {INVOICES} fail while the bank is closed. One command resumes all.")
+    machine_arn = invoices(stack)
+    names = [f"invoice-{number}" for number in range(1, INVOICES + 1)]
+    with step(f"{INVOICES} runs fail, and the Resumer prepares Invoices-with-GoToState"):
+        with ThreadPoolExecutor(ORDERS_AT_ONCE) as pool:
+            failed = list(pool.map(lambda name: stack.start(machine_arn, {"invoice": name}, name), names))
+        promise({stack.ended(arn)["status"] for arn in failed} == {"FAILED"}, "every run fails at first")
+        wait_for_machine(stack, machine_arn)
+    promise(not stack.executions(machine_arn + SUFFIX), "the Resumer starts nothing")
+    calls_table(stack).put_item(Item={"run": "bank", "step": "Charge", "is_open": True})
+    machine = machine_arn.rpartition(":")[2]
+    one_hour = ("--state-machine", machine, "--since", "1h", "--stack", STACK)
+    gotostate("resume", *one_hour, "--reason", "the bank is open again", "--yes", "--wait", has_bar=True)
+    ended = Counter(found["status"] for found in stack.executions(machine_arn + SUFFIX))
+    promise(ended == {"SUCCEEDED": INVOICES}, f"each of them is resumed once and succeeds ({dict(ended)})")
+    calls = Counter(str(item["step"]) for item in calls_table(stack).scan()["Items"] if item["run"] in names)
+    promise(calls == {"Reserve": INVOICES, "Ship": INVOICES}, f"every step is done ({dict(calls)})")
+    once = {int(item["calls"]) for item in calls_table(stack).scan()["Items"] if item["run"] in names}
+    promise(once == {1}, "finished steps run once")
+    status = f"{INVOICES} FAILED, {ended['SUCCEEDED']} recovered"
+    return [("Invoices", f"{INVOICES} runs, resumed by hand", status, "Charge")]
+
+
+def invoices(stack: Stack) -> str:
+    """Create a state machine that calls DynamoDB and no Lambda; its second step fails until the bank is open."""
+
+    def step_of(run: str, name: str, **more: Any) -> dict[str, Any]:
+        one = {"ExpressionAttributeValues": {":one": {"N": "1"}}, "UpdateExpression": "ADD calls :one"}
+        key = {"run": {"S.$" if run.startswith("$") else "S": run}, "step": {"S": name}}
+        parameters = {"TableName": stack.outputs["CallsTableName"], "Key": key, **one} | more.pop("Parameters", {})
+        task = {"Type": "Task", "Resource": "arn:aws:states:::dynamodb:updateItem", "ResultPath": None}
+        return {**task, "Parameters": parameters, **more}
+
+    is_open = {"ConditionExpression": "attribute_exists(is_open)"}
+    states = {
+        "Reserve": step_of("$.invoice", "Reserve", Next="Charge"),
+        "Charge": step_of("bank", "Charge", Parameters=is_open, Next="Ship"),
+        "Ship": step_of("$.invoice", "Ship", End=True),
+    }
+    order = stack.states.describe_state_machine(stateMachineArn=stack.outputs["OrderMachineArn"])
+    created = stack.states.create_state_machine(
+        name=f"{STACK}-Invoices",
+        definition=json.dumps({"StartAt": "Reserve", "States": states}),
+        roleArn=order["roleArn"],
+        tags=[{"key": "gotostate", "value": "prepare"}],
+    )
+    return str(created["stateMachineArn"])
+
+
+def calls_table(stack: Stack) -> Any:
+    """Return the table in which the demonstration's steps count their calls."""
+    return boto3.resource("dynamodb").Table(stack.outputs["CallsTableName"])
+
+
 def what_happened(stack: Stack) -> None:
-    """(g) What an engineer on call sees of it afterwards."""
-    title("(g) What happened: all failures by machine, state and error, and the story of one.")
+    """(h) What an engineer on call sees of it afterwards."""
+    title("(h) What happened: all failures by machine, state and error, and the story of one.")
     gotostate("list", "--stack", STACK, "--group")
     gotostate("show", execution_arn(stack.outputs["OrderMachineArn"], "order-17"))
 
 
-def wait_for_machine(stack: Stack, output: str) -> str:
+def wait_for_machine(stack: Stack, machine_arn: str) -> str:
     """Wait until a machine's GoToState machine is built, for the failed state; return its ARN."""
-    arn = stack.outputs[output] + SUFFIX
+    arn = machine_arn + SUFFIX
 
     def look() -> str | None:
         try:
@@ -212,18 +261,6 @@ def wait_for_machine(stack: Stack, output: str) -> str:
     return wait_for(look, arn)
 
 
-def gotostate(*arguments: str) -> None:
-    """Run the gotostate command and show it with its output."""
-    shown = [f"'{argument}'" if "{" in argument else argument for argument in arguments]
-    print(f"  $ gotostate {' '.join(shown)}")
-    # Names of the demonstration are long.
-    wide = {**os.environ, "COLUMNS": "130"}
-    done = subprocess.run(["gotostate", *arguments], capture_output=True, text=True, check=False, env=wide)
-    for line in (done.stdout + done.stderr).splitlines():
-        print(f"    {line}")
-    promise(done.returncode == 0, f"gotostate {arguments[0]} succeeds")
-
-
 def row(execution: dict[str, Any], from_state: str) -> Row:
     machine = execution["stateMachineArn"].rpartition(":")[2].removeprefix(f"{STACK}-")
     return machine, execution["name"], execution["status"], from_state or "the start"
@@ -231,45 +268,6 @@ def row(execution: dict[str, Any], from_state: str) -> Row:
 
 def state_of(execution: dict[str, Any]) -> str:
     return str(json.loads(execution["input"])["resuming"]["state"])
-
-
-def print_table(rows: list[Row]) -> None:
-    table = [("MACHINE", "EXECUTION", "STATUS", "FROM STATE"), *rows]
-    widths = [max(len(line[column]) for line in table) for column in range(4)]
-    print()
-    for line in table:
-        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
-    print()
-
-
-def title(text: str) -> None:
-    print(f"\n{text}")
-
-
-def promise(kept: bool, what: str) -> None:
-    if not kept:
-        raise PromiseBrokenError(f"promised and not kept: {what}")
-
-
-@contextmanager
-def step(text: str) -> Iterator[None]:
-    """Say what is waited for, that it goes on, and how long it took."""
-    print(f"  ... {text}", end="", flush=True)
-    began = time.monotonic()
-    done = threading.Event()
-
-    def tick() -> None:
-        while not done.wait(SLOW_STEP_SECONDS):
-            print(".", end="", flush=True)
-
-    ticker = threading.Thread(target=tick, daemon=True)
-    ticker.start()
-    try:
-        yield
-    finally:
-        done.set()
-        ticker.join()
-        print(f" {time.monotonic() - began:.1f}s")
 
 
 if __name__ == "__main__":

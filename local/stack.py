@@ -9,6 +9,7 @@ import subprocess
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +19,7 @@ import boto3
 
 ROOT = Path(__file__).resolve().parent.parent
 SUFFIX = "-with-GoToState"
+_SAMS_STACK = "aws-sam-cli-managed-default"
 ENDED = ("SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")
 # On a real account the asynchronous retries of a function alone take three minutes.
 PATIENCE_SECONDS = 60 if "AWS_ENDPOINT_URL" in os.environ else 600
@@ -38,8 +40,26 @@ def sam(*arguments: str) -> None:
 def deploy(name: str) -> "Stack":
     """Build the template and deploy it with `sam deploy`, as a user does."""
     sam("build")
+    if "AWS_ENDPOINT_URL" in os.environ:
+        _create_sams_bucket()
     sam("deploy", "--config-env", "local", "--stack-name", name)
     return Stack(name)
+
+
+def _create_sams_bucket() -> None:
+    """Create the stack with the bucket that `sam deploy --resolve-s3` would create, and then wait 15 seconds for."""
+    template = {
+        "Resources": {"SamCliSourceBucket": {"Type": "AWS::S3::Bucket"}},
+        "Outputs": {"SourceBucket": {"Value": {"Ref": "SamCliSourceBucket"}}},
+    }
+    client = boto3.client("cloudformation")
+    with suppress(client.exceptions.AlreadyExistsException):
+        client.create_stack(
+            StackName=_SAMS_STACK,
+            TemplateBody=json.dumps(template),
+            Tags=[{"Key": "ManagedStackSource", "Value": "AwsSamCli"}],
+        )
+        client.get_waiter("stack_create_complete").wait(StackName=_SAMS_STACK, WaiterConfig={"Delay": 1})
 
 
 @dataclass(frozen=True)
