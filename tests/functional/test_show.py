@@ -383,12 +383,12 @@ def test_a_resume_from_before_a_redrive_is_a_part_of_the_story(account: Account,
 
 
 def test_an_execution_that_does_not_exist(account: Account, capsys: Capture) -> None:
-    assert cli.main(["show", execution_arn("orders", "none\x1b[2J")]) == 1
+    assert cli.main(["show", execution_arn("orders", "none\u202e")]) == 1
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.startswith("gotostate: the execution arn:")
     assert "does not exist" in captured.err
-    assert "\x1b" not in captured.err
+    assert "\u202e" not in captured.err
 
 
 def test_an_original_that_is_gone_is_told_in_one_line(account: Account, capsys: Capture) -> None:
@@ -430,9 +430,9 @@ def test_other_errors_of_aws_are_told_as_such(account: Account, capsys: Capture)
 def test_an_original_that_a_person_wrote_cannot_act_on_the_terminal(account: Account, capsys: Capture) -> None:
     arns = stories.chain_of_three(account, 12)
     run = account.runs[arns[2]]
-    run.input = run.input.replace("order-17", r"order\u001b[2J")
+    run.input = run.input.replace("order-17", r"order\u202e")
     printed = shown(account, capsys, arns[2])
-    assert r"order\u001b[2J is gone" in printed
+    assert r"order\u202e is gone" in printed
     assert not CONTROL.search(printed)
 
 

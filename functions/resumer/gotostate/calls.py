@@ -20,6 +20,8 @@ _TARGETS = (
     "ApiEndpoint",
 )
 _PATTERNS = (".waitForTaskToken", ".sync:2", ".sync")
+# A definition may hold a text of any length there; an event and a mail that tell of it are limited to 256 KiB.
+_LONGEST = 256
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ def _call(name: str, task: Mapping[str, Any]) -> Call:
     # arn:PARTITION:SERVICE:REGION:ACCOUNT:WHAT[:...]
     parts = resource.split(":", 5)
     service, what = (parts[2], parts[5].lstrip(":")) if len(parts) == 6 else ("", resource)
+    what = what[:_LONGEST]
     if service == "lambda":
         return Call(name, "lambda:invoke", what.removeprefix("function:"))
     if service == "states" and what.startswith("activity:"):
@@ -69,7 +72,7 @@ def _target(arguments: object) -> str | None:
     for field in _TARGETS:
         value = arguments.get(field)
         if isinstance(value, str) and not value.startswith("{%"):
-            return value.rpartition("/")[2] if field == "QueueUrl" else _short(value)
+            return (value.rpartition("/")[2] if field == "QueueUrl" else _short(value))[:_LONGEST]
     return None
 
 

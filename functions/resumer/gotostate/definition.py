@@ -29,11 +29,13 @@ _ROUTER_STATE = re.compile(r"GoToState( [A-Z][a-z]+)?( \d+)?")
 # `$$` or `$states`, and what a path takes from it. A JSONata path may be written with spaces, comments and quotes.
 _JSONPATH_CONTEXT = re.compile(r"\$\$((?:\.\w+|\[\s*['\"]\w+['\"]\s*\])*)")
 _JSONATA_STATES = re.compile(r"\$states(?!\w)")
-_JSONATA_STEP = re.compile(
-    r"""(?:\s|/\*.*?\*/)*\.(?:\s|/\*.*?\*/)*(?:(\w+)|`([^`]*)`|"([^"]*)"|'([^']*)')""", re.DOTALL
-)
+# A comment is taken in one way alone and ends at the next $states, so that a text is read once, whatever is in it.
+_JSONATA_SPACE = r"(?:\s|/\*(?:(?!\*/|\$states).)*+\*/)*+"
+_JSONATA_STEP = re.compile(rf"""{_JSONATA_SPACE}\.{_JSONATA_SPACE}(?:(\w+)|`([^`]*)`|"([^"]*)"|'([^']*)')""", re.DOTALL)
 _FIELD = re.compile(r"\w+")
 _EXECUTION_INPUT = ["Execution", "Input"]
+# What reads a definition goes down into it, and Python goes no deeper than a thousand calls.
+DEEPEST = 200
 # The other fields of $states (https://docs.aws.amazon.com/step-functions/latest/dg/transforming-data.html).
 _NOT_CONTEXT = ("input", "result", "errorOutput")
 
@@ -63,10 +65,10 @@ class Definition:
         states = document.get("States")
         if not isinstance(states, dict) or not states or not all(isinstance(state, dict) for state in states.values()):
             raise DefinitionError('the definition has no "States" object; give an Amazon States Language file')
-        for name, state in states.items():
-            for listed in ("Catch", "Choices", "Branches"):
-                if not isinstance(state.get(listed, []), list):
-                    raise DefinitionError(f'"{listed}" of the state {name!r} is not a list; correct the definition')
+        if _is_deep(document):
+            raise DefinitionError(f"the definition is nested more than {DEEPEST} levels deep; give one that AWS takes")
+        for name, state in states_within(document):
+            _require_shape(name, state)
         if not isinstance(document.get("StartAt"), str) or document["StartAt"] not in states:
             raise DefinitionError('"StartAt" of the definition names none of its states; correct it')
         return cls(text, document)
@@ -105,6 +107,8 @@ class Definition:
         rules = state.get("Choices", [])
         if not self._is_added(start) or not _ROUTER_START.fullmatch(start) or len(rules) <= ROUTE_ON:
             return frozenset()
+        if not all("Next" in rule for rule in rules):
+            return frozenset()
         found = {start}
         waiting = [state.get("Default"), *(rule.get("Next") for rule in rules[ROUTE_ON:] if isinstance(rule, dict))]
         while waiting:
@@ -138,7 +142,10 @@ class Definition:
     def opened(self) -> str | None:
         """Name, in a GoToState definition, of the Parallel or Map that was opened (inside.py), if one was."""
         found = _OPENED.search(self.states[self.document["StartAt"]].get("Comment", "")) if self.is_gotostate else None
-        return str(jsontext.parse(found[1])) if found else None
+        if found is None or not jsontext.is_json(found[1]):
+            return None
+        name = str(jsontext.parse(found[1]))
+        return name if name in self.states else None
 
     @property
     def enterable_states(self) -> list[str]:
@@ -233,6 +240,32 @@ def states_within(container: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[s
                     yield from states_within(nested)
 
 
+def _require_shape(name: str, state: Mapping[str, Any]) -> None:
+    """Raise DefinitionError unless the fields that are read of a state have the types that AWS demands."""
+    for listed in ("Catch", "Choices", "Branches"):
+        found = state.get(listed, [])
+        if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
+            raise DefinitionError(f'"{listed}" of the state {name!r} is not a list of objects; correct the definition')
+    for rule in (state, *state.get("Catch", []), *state.get("Choices", [])):
+        for text in ("Type", "Next", "Default"):
+            if not isinstance(rule.get(text, ""), str):
+                raise DefinitionError(f'"{text}" in the state {name!r} is not a text; correct the definition')
+
+
+def _is_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if isinstance(outer, dict) else outer if isinstance(outer, list) else ())
+            if isinstance(inner, dict | list)
+        ]
+        if not level:
+            return False
+    return True
+
+
 def followers(state: Mapping[str, Any], *, by_catch: bool) -> Iterator[str]:
     """Yield the names of the states that may come right after a state."""
     rules: Iterable[Any] = [state, *state.get("Choices", []), *(state.get("Catch", []) if by_catch else [])]
@@ -264,14 +297,18 @@ def _strings(value: Any) -> Iterator[str]:
 
 def _reads_execution_input(text: str) -> bool:
     paths = [_FIELD.findall(match[1]) for match in _JSONPATH_CONTEXT.finditer(text)]
-    for match in _JSONATA_STATES.finditer(text):
-        steps = list(_jsonata_steps(text, match.end()))
-        if steps[:1] == ["context"]:
-            paths.append(steps[1:])
-        elif not steps or steps[0] not in _NOT_CONTEXT:
-            return True
     # A shorter path, as $$ or $$.Execution, hands on an object that holds the input.
-    return any(path[:2] == _EXECUTION_INPUT[: len(path[:2])] for path in paths)
+    return any(path[:2] == _EXECUTION_INPUT[: len(path[:2])] for path in paths) or any(
+        _may_reach_execution_input(_jsonata_steps(text, match.end())) for match in _JSONATA_STATES.finditer(text)
+    )
+
+
+def _may_reach_execution_input(steps: Iterator[str]) -> bool:
+    """Read the steps behind $states, no further than they lead to the input."""
+    first = next(steps, "")
+    if first != "context":
+        return first not in _NOT_CONTEXT
+    return all(step == wanted for step, wanted in zip(steps, _EXECUTION_INPUT, strict=False))
 
 
 def _jsonata_steps(text: str, at: int) -> Iterator[str]:

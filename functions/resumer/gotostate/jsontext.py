@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
+from gotostate.plain import printable
+
 _SPACE = re.compile(r"[ \t\n\r]*")
 # int() refuses texts of more than 4,300 digits (https://docs.python.org/3/library/stdtypes.html#int-max-str-digits).
 _MOST_DIGITS = 4_000
@@ -100,6 +102,15 @@ def join_items(texts: Iterable[str]) -> str:
 def write(value: Any) -> str:
     """Write a value of our own (never one that came from a user's machine) as compact JSON."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def log_line(value: Any) -> str:
+    """Write a line of a log as JSON, what is no JSON as its text.
+
+    What could act on a terminal that shows the log stays escaped. So does a lone surrogate: UTF-8 has no form for it,
+    and Python would lose the whole line.
+    """
+    return printable(json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str))
 
 
 def on_one_line(text: str) -> str:

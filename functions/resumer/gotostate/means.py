@@ -69,7 +69,7 @@ def _by_role(failure: Failure) -> Obstacle | None:
     return Obstacle(
         ROLE,
         f"{found}, whose permission commonly names the source state machine",
-        f"allow {failure.machine_name} as docs/security.md shows, then resume it by hand, or set the tag "
+        f"allow {failure.machine_name} as docs/roles.md shows, then resume it by hand, or set the tag "
         "gotostate:strategy to gotostate",
     )
 

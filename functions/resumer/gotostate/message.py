@@ -8,8 +8,9 @@ import re
 from typing import Any
 
 from gotostate import jsontext
-from gotostate.notice import cause_of, console_link, id_of
+from gotostate.notice import cause_of, console_link, id_of, short
 from gotostate.outcome import Outcome, Result
+from gotostate.plain import printable
 
 # https://docs.aws.amazon.com/sns/latest/api/API_Publish.html: ASCII, with no line breaks, less than 100 characters.
 LONGEST_SUBJECT = 99
@@ -44,9 +45,9 @@ def mail(outcome: Outcome) -> str:
         failed, again = "failed, and has succeeded since", f"{_asked(outcome)}"
     lines = [
         f"{machine}: {name} {failed}",
-        f"{outcome.outcome.value}: {outcome.reason}",
+        f"{outcome.outcome.value}: {short(outcome.reason)}",
         again,
-        f"type: {outcome.next or 'nothing'}",
+        f"type: {printable(outcome.next or 'nothing')}",
         f"look: {console_link(outcome.execution)}",
     ]
     return "\n".join(map(_line, lines))
@@ -59,9 +60,13 @@ def chat(outcome: Outcome) -> dict[str, Any]:
     """
     original = outcome.original or outcome.execution
     title = _title(outcome)
-    described = [_plain(_why(outcome)), _plain(outcome.reason), f"Runs again from there: {_plain(_calls(outcome))}"]
+    described = [
+        _plain(_why(outcome)),
+        _plain(short(outcome.reason)),
+        f"Runs again from there: {_plain(_calls(outcome))}",
+    ]
     if outcome.outcome is Result.RECOVERED:
-        described = [_plain(outcome.reason), _plain(_asked(outcome))]
+        described = [_plain(short(outcome.reason)), _plain(_asked(outcome))]
     return {
         "version": "1.0",
         "source": "custom",
@@ -71,7 +76,7 @@ def chat(outcome: Outcome) -> dict[str, Any]:
             "title": _plain(title)[:250],
             "description": "\n".join(described),
             "nextSteps": [
-                f"`{_line(step).replace('`', chr(39))}`" for step in (outcome.next or "").split("; ") if step
+                f"`{_line(printable(step)).replace('`', chr(39))}`" for step in (outcome.next or "").split("; ") if step
             ],
             "keywords": [outcome.outcome.value, outcome.rule],
         },

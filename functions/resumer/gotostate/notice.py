@@ -35,7 +35,7 @@ def detail_of(outcome: Outcome) -> dict[str, Any]:
         "id": id_of(outcome),
         "outcome": outcome.outcome.value,
         "rule": outcome.rule,
-        "reason": _short(outcome.reason),
+        "reason": short(outcome.reason),
         "execution": outcome.execution,
         "original": original,
         "stateMachine": outcome.source,
@@ -86,13 +86,14 @@ def cause_of(outcome: Outcome) -> str | None:
     try:
         described = jsontext.parse(outcome.cause)
     except ValueError:
-        return _short(outcome.cause)
+        return short(outcome.cause)
     # Lambda gives the message beside the stack trace.
     message = described.get("errorMessage") if isinstance(described, dict) else None
-    return _short(message) if isinstance(message, str) else None
+    return short(message) if isinstance(message, str) else None
 
 
-def _short(text: str) -> str:
+def short(text: str) -> str:
+    """Cut a text that would fill an event or a mail."""
     return text if len(text) <= LONGEST_TEXT else text[: LONGEST_TEXT - 1] + "…"
 
 

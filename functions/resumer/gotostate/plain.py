@@ -1,15 +1,27 @@
 """Texts and lengths of time as people read them, the same on a terminal and on a dashboard."""
 
+import re
 import unicodedata
 
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 # Characters that end a line, move the cursor or change the direction of what follows.
 _CONTROL_CATEGORIES = ("Cc", "Cf", "Cs", "Zl", "Zp")
+_ESCAPES = re.compile(r"(?:\\u[0-9a-f]{4})+")
 
 
 def printable(text: str) -> str:
     """Return a text with its control characters written out, so that it stays on its line."""
     return "".join(escaped(character) if _is_control(character) else character for character in text)
+
+
+def as_written(text: str) -> str:
+    """Undo printable in what holds no backslash of its own, as an ARN, so that it may be copied from the screen."""
+    return _ESCAPES.sub(lambda found: bytes.fromhex(found[0].replace("\\u", "")).decode("utf-16-be", "replace"), text)
+
+
+def encodable(text: str) -> str:
+    """Return a text with its lone surrogates written out, as UTF-8 has no form for them."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def escaped(character: str) -> str:

@@ -1,5 +1,6 @@
 """What is known of a failed execution, gathered from AWS; changes nothing."""
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -15,6 +16,7 @@ from gotostate.errors import (
     TransientError,
 )
 from gotostate.events import ENDED_BADLY
+from gotostate.executions import Execution
 from gotostate.failure import EarlierResume, Failure, Redrive
 from gotostate.history import FailurePoint
 from gotostate.memory import Memory
@@ -25,7 +27,7 @@ from gotostate.policy import Action, Decision
 from gotostate.report import Report
 from gotostate.resumption import ExecutionArn
 from gotostate.settings import Mode, Settings
-from gotostate.stepfunctions import Execution, is_denied
+from gotostate.stepfunctions import is_denied
 from gotostate.visits import Reported
 
 
@@ -85,7 +87,7 @@ def redrive_of(memory: Memory, failure: Failure) -> Redrive:
     if execution.redrive == "REDRIVABLE":
         return Redrive(None)
     if execution.redrive is None:
-        trial = f"aws stepfunctions redrive-execution --execution-arn {failure.arn.text}"
+        trial = f"aws stepfunctions redrive-execution --execution-arn {shlex.quote(failure.arn.text)}"
         return Redrive(f"DescribeExecution does not say whether it is REDRIVABLE; to try it: {trial}")
     return Redrive(execution.why_not_redrivable or f"it is {execution.redrive}")
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from gotostate import jsontext
 from gotostate.errors import ReportError
-from gotostate.events import seconds
+from gotostate.events import is_time, seconds
 from gotostate.resumption import Asked
 
 STATUS_CHANGE = ("aws.states", "Step Functions Execution Status Change")
@@ -78,7 +78,7 @@ class Report:
             _count(redrives),
             _time(detail.get("startDate")),
             _time(detail.get("stopDate")),
-            version if isinstance(version, str) and version else None,
+            version if isinstance(version, str) and _is_version_of_its_machine(version, arn) else None,
             "stateMachineVersionArn" in detail and not version and not detail.get("stateMachineAliasArn"),
             is_event=True,
             status=str(detail["status"]),
@@ -103,6 +103,15 @@ def request(execution: str, asked: Asked | None, redrives: int | None = None) ->
     return {"source": source, "detail-type": kind, "detail": detail}
 
 
+def _is_version_of_its_machine(version: str, execution: str) -> bool:
+    """Tell whether a version is one of the machine that an execution is of.
+
+    Whoever may send to the queue can write anything, and another machine's definition and role are not theirs to name.
+    """
+    machine, _, number = version.rpartition(":")
+    return number.isdecimal() and machine == ":".join(execution.split(":")[:7]).replace(":execution:", ":stateMachine:")
+
+
 def _count(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
@@ -113,9 +122,7 @@ def _asked(detail: Mapping[str, Any]) -> Asked | None:
 
 def _time(value: object) -> float | None:
     """Return a time of an event in seconds: AWS gives milliseconds, an emulator was seen to give ISO 8601."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return value / 1_000
-    return seconds(value)
+    return value / 1_000 if is_time(value) else seconds(value)
 
 
 def execution_of(event: object) -> str:

@@ -2,8 +2,10 @@
 
 import hashlib
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from gotostate import jsontext
 from gotostate.errors import ArnError, InputError
@@ -15,10 +17,14 @@ MAX_NAME = 80
 MAX_INPUT_BYTES = 262_144
 MAX_TAG_VALUE = 256
 LONGEST_REASON = 256
+# No chain is as long: a larger number was written by hand, and would not fit into a name.
+MOST_TRIES = 1_000_000
 
 _NOT_IN_TAGS = re.compile(r"[^\w .:/+\-@]")
 _ESCAPED = re.compile(r"=([0-9a-f]+)=")
 _PARTITION, _REGION, _ACCOUNT = re.compile(r"aws[a-z-]*"), re.compile(r"[a-z0-9-]+"), re.compile(r"\d{12}")
+# No name holds one (https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html).
+_NOT_IN_ARNS = re.compile(r"""[\s\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff<>{}\[\]?*"#%\\^|~`$&,;]""")
 
 
 @dataclass(frozen=True)
@@ -46,7 +52,8 @@ class ExecutionArn:
                 "only Standard executions can be resumed"
             )
         is_place = _PARTITION.fullmatch(parts[1]) and _REGION.fullmatch(parts[3]) and _ACCOUNT.fullmatch(parts[4])
-        if parts[5] != "execution" or len(parts) != 8 or not all(parts[1:]) or not is_place:
+        is_name = all(parts[6:]) and not _NOT_IN_ARNS.search(text)
+        if parts[5] != "execution" or len(parts) != 8 or not is_place or not is_name:
             raise ArnError(f"{text!r} is not the ARN of an execution; {expected}")
         return cls(text, ":".join(parts[:5]), parts[3], parts[6], parts[7])
 
@@ -86,7 +93,7 @@ def execution_name(original_name: str, failed_arn: str, ending_id: int, attempt:
 
 def redrive_token(failed_arn: str, ending_id: int) -> str:
     """Name the redrive of a failure, so that RedriveExecution does the same one once (64 characters at most)."""
-    return _digest(f"redrive {failed_arn} {ending_id}")[:64]
+    return _digest(f"redrive {failed_arn} {ending_id}")
 
 
 def resumed_mark(failed_arn: str, attempt: int) -> str:
@@ -176,14 +183,18 @@ def chain_of(execution_arn: str, execution_input: str, *, resumed: bool) -> Chai
     original, attempt = resuming.get("execution"), resuming.get("attempt")
     record = jsontext.members(parts["resuming"]).get("inside")
     asked = Asked.of(resuming.get("by"), resuming.get("reason"))
-    if not isinstance(attempt, int) or isinstance(attempt, bool) or attempt < 1:
+    if not _is_count(attempt):
         return Chain(execution_arn, 0, beside, record, asked)
     # A person may have written anything there.
     if not isinstance(original, str) or not _is_beside(original, execution_arn):
         return Chain(execution_arn, 0, beside, record, asked)
     redrives = resuming.get("redrives")
-    counted = redrives if isinstance(redrives, int) and not isinstance(redrives, bool) and redrives > 0 else 0
+    counted = redrives if _is_count(redrives) else 0
     return Chain(original, attempt, beside, record, asked, counted, resuming.get("rerun") is True)
+
+
+def _is_count(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MOST_TRIES
 
 
 def _is_beside(arn: str, other: str) -> bool:
@@ -240,7 +251,7 @@ def resume_input(
         raise InputError(
             f"the resume's input would have {size} bytes, over the {MAX_INPUT_BYTES} that Step Functions takes; "
             f"within 14 days of the failure the native redrive resumes it: "
-            f"aws stepfunctions redrive-execution --execution-arn {failed}"
+            f"aws stepfunctions redrive-execution --execution-arn {shlex.quote(failed)}"
         )
     return text
 
