@@ -5,25 +5,29 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from gotostate.cli import build, clean, hold, plan, release, resume, show, status
+from gotostate.cli import build, clean, completion, hold, plan, release, resume, show, status
 from gotostate.cli import list as listed
 from gotostate.cli.account import Account
+from gotostate.cli.options import EXAMPLE_ARN, PROFILE_HELP, check_shared, told
 from gotostate.cli.terminal import Exit, prepare_streams
 from gotostate.errors import GotoStateError, TransientError, UnconfirmedError
 from gotostate.plain import printable
 
 # In this module `list` is the verb's module and not the builtin, as importing a submodule binds its name here.
-VERBS = (plan, listed, show, build, resume, hold, release, status, clean)
+VERBS = (plan, listed, show, build, resume, hold, release, status, clean, completion)
+
+_EXIT_CODES = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not confirmed."
+_EXAMPLES = ("gotostate list --since 2h", f"gotostate plan {EXAMPLE_ARN}", f"gotostate resume {EXAMPLE_ARN}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code, see terminal.Exit."""
     prepare_streams()
-    parser = _parser()
+    parser = command_line()
     options = parser.parse_args(arguments)
     if options.failedExecutionArn and options.run is not _seed:
         parser.error("give either --failedExecutionArn ARN or a command")
-    if message := options.check(options):
+    if message := options.check(options) or check_shared(options):
         options.parser.error(message)
     run: Callable[[argparse.Namespace], Exit] = options.run
     try:
@@ -52,18 +56,22 @@ def _complain(message: str) -> int:
     return Exit.FAILURE
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_line() -> argparse.ArgumentParser:
+    """Return the parser: the table of commands and options that help, completion and docs/commands.md come from."""
     parser = argparse.ArgumentParser(
         prog="gotostate",
         description="Resume a failed Step Functions execution from the state in which it ended.",
-        epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not confirmed.",
+        epilog=f"{_EXIT_CODES}\n\n{told(_EXAMPLES)}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "--failedExecutionArn",
         metavar="ARN",
         help="build the GoToState machine and print its ARN, the state and the input",
     )
-    parser.set_defaults(run=_seed, check=_check_seed, parser=parser)
+    # Before or after the verb, as in the AWS CLI.
+    parser.add_argument("--profile", metavar="P", help=PROFILE_HELP)
+    parser.set_defaults(run=_seed, check=_check_seed, parser=parser, command_line=parser)
     commands = parser.add_subparsers(title="commands", metavar=f"{{{','.join(_names())}}}")
     for verb in VERBS:
         verb.add_to(commands)
@@ -79,4 +87,4 @@ def _check_seed(options: argparse.Namespace) -> str | None:
 
 
 def _seed(options: argparse.Namespace) -> Exit:
-    return build.show_built(Account.of(options.failedExecutionArn))
+    return build.show_built(Account.of(options.failedExecutionArn, profile=options.profile))

@@ -1,13 +1,15 @@
 """gotostate build: create the GoToState machine of a failure, or print its definition."""
 
 import argparse
+import shlex
 from typing import Any
 
 from gotostate import jsontext, machines, recovery, router
 from gotostate.cli.account import Account
 from gotostate.cli.files import read_text
+from gotostate.cli.options import EXAMPLE_ARN, add_profile, add_stack, add_verb
 from gotostate.cli.plan import check_forms
-from gotostate.cli.terminal import Exit
+from gotostate.cli.terminal import Exit, show_json
 from gotostate.definition import Definition
 from gotostate.errors import DefinitionError
 from gotostate.plain import printable
@@ -19,10 +21,22 @@ _BY_HAND = Decision(Action.PREPARE, "by-hand", "built by hand")
 
 def add_to(commands: Any) -> None:
     """Add the verb to the command line."""
-    parser = commands.add_parser("build", help="create the GoToState machine, or print its definition")
+    parser = add_verb(
+        commands,
+        "build",
+        "create the GoToState machine of a failure, or print its definition",
+        description="Create the GoToState machine of a failure and print its ARN; nothing is started. With "
+        "--definition and --state it prints the definition instead and needs no AWS.",
+        examples=[
+            f"gotostate build {EXAMPLE_ARN}",
+            "gotostate build --definition orders.asl.json --state Charge",
+        ],
+    )
     parser.add_argument("arn", nargs="?", metavar="ARN", help="the failed execution")
-    parser.add_argument("--definition", metavar="FILE", help="an ASL file: print its GoToState definition; no AWS")
+    parser.add_argument("--definition", metavar="FILE", help="the ASL file whose GoToState definition is printed")
     parser.add_argument("--state", metavar="S", help='the state that the input {"resuming": true} goes to')
+    add_stack(parser)
+    add_profile(parser)
     parser.set_defaults(run=_run, check=_check, parser=parser)
 
 
@@ -33,19 +47,20 @@ def _check(options: argparse.Namespace) -> str | None:
 def _run(options: argparse.Namespace) -> Exit:
     if options.definition:
         source = Definition.parse(read_text(options.definition, DefinitionError))
-        print(_lines(router.add_gotostate(source, options.state)))
+        for line in _lines(router.add_gotostate(source, options.state)).split("\n"):
+            show_json(line)
         return Exit.DONE
-    print(_built(Account.of(options.arn)).failure.machine_arn)
+    print(printable(_built(Account.of(options.arn, options.stack, options.profile)).failure.machine_arn))
     return Exit.DONE
 
 
 def show_built(account: Account) -> Exit:
     """Build the machine and print all that is needed to start it."""
     plan = _built(account)
-    print(f"GoToState machine  {plan.failure.machine_arn}")
+    print(f"GoToState machine  {printable(plan.failure.machine_arn)}")
     print(f"Failed state       {printable(str(plan.state))}")
     print(f"Input              {printable(jsontext.on_one_line(str(plan.input)))}")
-    print(f"Start it with      gotostate resume {plan.failure.arn.text}")
+    print(f"Start it with      gotostate resume {printable(shlex.quote(plan.failure.arn.text))}")
     return Exit.DONE
 
 

@@ -10,8 +10,9 @@ from gotostate import cleaning, jsontext
 from gotostate.cleaning import Found
 from gotostate.cli import selection
 from gotostate.cli.confirmation import confirm
+from gotostate.cli.options import add_dry_run, add_json, add_profile, add_region, add_verb, add_yes
 from gotostate.cli.table import table
-from gotostate.cli.terminal import Exit, show
+from gotostate.cli.terminal import Exit, show, show_json
 from gotostate.errors import NotFoundError
 from gotostate.plain import printable
 from gotostate.stepfunctions import StepFunctions
@@ -27,13 +28,15 @@ _FORGETS = (
 
 def add_to(commands: Any) -> None:
     """Add the verb to the command line."""
-    parser = commands.add_parser(
+    parser = add_verb(
+        commands,
         "clean",
-        help="delete GoToState machines and versions that are not needed any more",
+        "delete GoToState machines and versions that are not needed any more",
         description="Delete GoToState machines and their versions that have not run for some days and are not needed: "
         "nothing of them runs, and AWS holds no failure that they may have resumed. A machine that is deleted is built "
-        "anew when a failure needs it. Shows what would be deleted and why the others stay, and asks.",
-        epilog="Example: gotostate clean --days 60 --dry-run",
+        "anew when a failure needs it. Shows what would be deleted and why the others stay, and asks; --json without "
+        "--yes prints that and exits with 3.",
+        examples=["gotostate clean --days 60 --dry-run"],
     )
     parser.add_argument("--days", metavar="N", help=f"keep what has run within so many days; default {DAYS}")
     parser.add_argument(
@@ -41,11 +44,11 @@ def add_to(commands: Any) -> None:
         action="store_true",
         help="delete all GoToState machines that have nothing running, for who removes the stack",
     )
-    parser.add_argument("--dry-run", action="store_true", help="show what would be deleted, and delete nothing")
-    parser.add_argument("--yes", action="store_true", help="delete without being asked")
-    parser.add_argument("--json", action="store_true", help="print one JSON object; without --yes that of the plan")
-    parser.add_argument("--region", metavar="R", help="the AWS region; default as in the AWS CLI")
-    parser.add_argument("--profile", metavar="P", help="the AWS profile to use; default as in the AWS CLI")
+    add_dry_run(parser)
+    add_json(parser)
+    add_yes(parser)
+    add_region(parser)
+    add_profile(parser)
     parser.set_defaults(run=_run, check=_check, parser=parser, state_machine=None)
 
 
@@ -69,13 +72,13 @@ def _run(options: argparse.Namespace) -> Exit:
     doomed = [one for one in found if one.stays is None]
     trimmed = [one for one in found if one.stays is not None and (one.versions or one.was_left)]
     if options.json and not options.yes:
-        print(_json(found, None, None))
+        show_json(_json(found, None, None))
         return Exit.UNCONFIRMED if (doomed or trimmed) and not options.dry_run else Exit.DONE
     if not options.json:
         _show(found, options)
     if options.dry_run or not (doomed or trimmed):
         if options.json:
-            print(_json(found, [], []))
+            show_json(_json(found, [], []))
         return Exit.DONE
     sys.stdout.flush()
     confirm(f"Delete {_counted(doomed, trimmed)}?", given=options.yes)
@@ -105,7 +108,7 @@ def _delete(
         print(f"waiting for {minutes} minutes, until nobody can start them any more", file=sys.stderr, flush=True)
     machines = cleaning.delete(aws, doomed, _now)
     if is_json:
-        print(_json(found, machines, versions))
+        show_json(_json(found, machines, versions))
     else:
         for arn in (*machines, *versions):
             show("Deleted", arn)

@@ -3,18 +3,17 @@
 import argparse
 import shlex
 
+from gotostate.cli.account import STACK
+from gotostate.cli.options import add_profile, add_region, add_stack
 from gotostate.cli.terminal import show
 from gotostate.stack import Hold, Resumer, Stack, State
-
-# The name in samconfig.toml.
-_STACK = "sfn-resume"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that say which stack is meant, and where it is."""
-    parser.add_argument("--stack", metavar="NAME", default=_STACK, help=f"the deployed stack; default {_STACK}")
-    parser.add_argument("--region", metavar="R", help="its AWS region; default as in the AWS CLI")
-    parser.add_argument("--profile", metavar="P", help="the AWS profile to use; default as in the AWS CLI")
+    add_stack(parser, STACK)
+    add_region(parser)
+    add_profile(parser)
 
 
 def check_options(options: argparse.Namespace) -> str | None:

@@ -4,22 +4,23 @@ import argparse
 from typing import Any
 
 from gotostate.cli.deployment import add_options, check_options, command, show_state, stack_of
+from gotostate.cli.options import add_reason, add_verb
 from gotostate.cli.terminal import Exit, show
 from gotostate.stack import Resumer
 
 
 def add_to(commands: Any) -> None:
     """Add the verb to the command line."""
-    parser = commands.add_parser(
+    parser = add_verb(
+        commands,
         "hold",
-        help="let failures wait in the queue until release",
-        description="Let failures wait in the queue, for up to 14 days: nothing is resumed, and nothing is lost.",
-        epilog='Example: gotostate hold --stack sfn-resume --reason "the bank is down"',
+        "let failures wait in the queue until they are released",
+        description="Let failures wait in the queue, for up to 14 days: nothing is resumed, and nothing is lost. The "
+        "reason is kept in a tag: up to 256 letters, digits, spaces and _.:/=+-@.",
+        examples=['gotostate hold --stack sfn-resume --reason "the bank is down"'],
     )
+    add_reason(parser)
     add_options(parser)
-    parser.add_argument(
-        "--reason", metavar="TEXT", help="why, for those who look at the status; up to 256 letters, digits, _.:/=+-@"
-    )
     parser.set_defaults(run=_run, check=check_options, parser=parser)
 
 

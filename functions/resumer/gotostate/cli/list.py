@@ -9,9 +9,10 @@ from typing import Any
 
 from gotostate import listing
 from gotostate.cli import failuresjson, selection
-from gotostate.cli.account import add_options, parameters
+from gotostate.cli.account import parameters
+from gotostate.cli.options import add_json, add_profile, add_region, add_stack, add_verb
 from gotostate.cli.table import table
-from gotostate.cli.terminal import Exit
+from gotostate.cli.terminal import Exit, show_json
 from gotostate.cli.wording import timestamp
 from gotostate.listing import Found, Group, Listed, Row, Status
 from gotostate.memory import Memory
@@ -28,15 +29,15 @@ _LISTED = (Status.OPEN, Status.RUNNING, Status.RECOVERED)
 
 def add_to(commands: Any) -> None:
     """Add the verb to the command line."""
-    parser = commands.add_parser(
+    parser = add_verb(
+        commands,
         "list",
-        help="show the failures of many executions, a row each; changes nothing",
+        "show the failures of many executions, a row each; changes nothing",
         description="Show failures, a row each: an execution that failed, with all its resumes. Unresolved ones come "
         "first, then the newest. Changes nothing.",
-        epilog="Example: gotostate list --state-machine 'prod-*' --since 7d --unresolved",
+        examples=["gotostate list --state-machine 'prod-*' --since 7d --unresolved", "gotostate list --group --json"],
     )
     selection.add_options(parser)
-    add_options(parser)
     parser.add_argument("--unresolved", action="store_true", help="leave out what has recovered")
     parser.add_argument(
         "--limit",
@@ -45,7 +46,10 @@ def add_to(commands: Any) -> None:
         f"{MOST_LOOKED_AT} and the counts of the others",
     )
     parser.add_argument("--group", action="store_true", help="count the failures by machine, state and error instead")
-    parser.add_argument("--json", action="store_true", help="print a JSON list of all failures, or of --limit")
+    add_json(parser)
+    add_stack(parser)
+    add_region(parser)
+    add_profile(parser)
     parser.set_defaults(run=_run, check=_check, parser=parser)
 
 
@@ -78,9 +82,9 @@ def _run(options: argparse.Namespace) -> Exit:
         error=options.error,
     )
     if options.json and options.group:
-        print(failuresjson.of_groups(listing.groups(found.rows)))
+        show_json(failuresjson.of_groups(listing.groups(found.rows)))
     elif options.json:
-        print(failuresjson.of_failures(found.rows, () if options.limit else found.unread))
+        show_json(failuresjson.of_failures(found.rows, () if options.limit else found.unread))
         _say_what_is_left(found, is_limited=options.limit is not None)
     elif not machines:
         print("no state machine has opted in: tag one gotostate=resume, or name some with --state-machine")

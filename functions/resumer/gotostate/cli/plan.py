@@ -1,36 +1,48 @@
 """gotostate plan: say where an execution failed and what would be done; changes nothing."""
 
 import argparse
+import shlex
 from collections.abc import Collection
 from typing import Any
 
 from gotostate import containers, history, jsontext, planning, policy, reading, recovery, resumption, router
-from gotostate.cli.account import Account, add_options
+from gotostate.cli.account import Account
 from gotostate.cli.files import read_history, read_text
-from gotostate.cli.terminal import Exit, show
+from gotostate.cli.options import EXAMPLE_ARN, add_json, add_profile, add_stack, add_verb
+from gotostate.cli.terminal import Exit, show, show_json
 from gotostate.definition import Definition
 from gotostate.errors import DefinitionError, HistoryError, UnclearError
 from gotostate.events import ENDED_BADLY, HistoryEvent
+from gotostate.executions import Execution
 from gotostate.failure import Failure
 from gotostate.history import FailurePoint
 from gotostate.planning import Plan
 from gotostate.policy import Action, Decision
 from gotostate.record import Record
 from gotostate.settings import Settings
-from gotostate.stepfunctions import Execution
 
 MOST_CALLS = 12
 
 
 def add_to(commands: Any) -> None:
     """Add the verb to the command line."""
-    parser = commands.add_parser("plan", help="say where it failed and what would be done; changes nothing")
+    parser = add_verb(
+        commands,
+        "plan",
+        "say where an execution failed and what would be done; changes nothing",
+        description="Say where an execution failed and what would be done. Changes nothing. With --history and "
+        "--definition it needs no AWS.",
+        examples=[
+            f"gotostate plan {EXAMPLE_ARN}",
+            "gotostate plan --history history.json --definition orders.asl.json",
+        ],
+    )
     parser.add_argument("arn", nargs="?", metavar="ARN", help="the failed execution")
     parser.add_argument("--history", metavar="FILE", help="what 'aws stepfunctions get-execution-history' printed")
     parser.add_argument("--definition", metavar="FILE", help="the ASL file that the execution ran with")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument("--profile", metavar="P", help="the AWS profile to use; default as in the AWS CLI")
-    add_options(parser)
+    add_json(parser)
+    add_stack(parser)
+    add_profile(parser)
     parser.set_defaults(run=_run, check=_check, parser=parser)
 
 
@@ -74,7 +86,7 @@ def _from_files(options: argparse.Namespace) -> Exit:
     point = history.locate(events, definition, every_event=True)
     record, whole = _told_inside(point, definition, events)
     if options.json:
-        print(_json(point, {"inside": _inside(record, whole, point.resume_from)}))
+        show_json(_json(point, {"inside": _inside(record, whole, point.resume_from)}))
         return Exit.DONE
     _show_point(point)
     if record or whole:
@@ -125,7 +137,7 @@ def _from_account(options: argparse.Namespace) -> Exit:
             "stack": account.parameters.stack,
             "inside": _inside(plan.record, plan.whole, plan.state),
         }
-        print(_json(failure.point, facts))
+        show_json(_json(failure.point, facts))
         return Exit.DONE
     show("Execution", failure.arn.text)
     _show_point(failure.point)
@@ -160,11 +172,11 @@ def _show_resumes(failure: Failure, newest: Execution | None) -> None:
 
 def _next(failure: Failure, newest: Execution | None, remarks: list[Decision]) -> str | None:
     if newest:
-        return f"gotostate resume {newest.arn}" if newest.status in ENDED_BADLY else None
+        return f"gotostate resume {shlex.quote(newest.arn)}" if newest.status in ENDED_BADLY else None
     for remark in remarks:
         if remark.next:
             return remark.next
-    return f"gotostate resume {failure.arn.text}" if failure.point.resume_from else None
+    return f"gotostate resume {shlex.quote(failure.arn.text)}" if failure.point.resume_from else None
 
 
 def _facts(failure: Failure, newest: Execution | None, automation: Decision, remarks: list[Decision]) -> dict[str, Any]:

@@ -4,17 +4,19 @@ import argparse
 from typing import Any
 
 from gotostate.cli.deployment import add_options, check_options, command, held, show_state, stack_of
+from gotostate.cli.options import add_verb
 from gotostate.cli.terminal import Exit, show
 from gotostate.stack import Resumer, State
 
 
 def add_to(commands: Any) -> None:
     """Add the verb to the command line."""
-    parser = commands.add_parser(
+    parser = add_verb(
+        commands,
         "release",
-        help="end a hold: the failures that waited are resumed",
+        "end a hold: the failures that waited are resumed",
         description="End a hold: the failures that waited in the queue are resumed.",
-        epilog="Example: gotostate release --stack sfn-resume",
+        examples=["gotostate release --stack sfn-resume"],
     )
     add_options(parser)
     parser.set_defaults(run=_run, check=check_options, parser=parser)

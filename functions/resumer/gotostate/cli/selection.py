@@ -30,8 +30,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--until", metavar="T", help="the end of that time, in the same forms; default now")
     parser.add_argument("--error", metavar="PATTERN", help="name of the error, * for any characters")
     parser.add_argument("--state", metavar="NAME", help="the state in which it failed")
-    parser.add_argument("--region", metavar="R", help="the AWS region; default as in the AWS CLI, or that of an ARN")
-    parser.add_argument("--profile", metavar="P", help="the AWS profile to use; default as in the AWS CLI")
 
 
 def check_count(name: str, text: str) -> str | None:

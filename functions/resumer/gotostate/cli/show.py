@@ -10,30 +10,34 @@ from typing import Any
 from gotostate import jsontext, nesting
 from gotostate.cli import drawing, flowchart, timeline
 from gotostate.cli.account import Account
-from gotostate.cli.terminal import Exit, show
+from gotostate.cli.options import EXAMPLE_ARN, add_json, add_profile, add_verb
+from gotostate.cli.terminal import Exit, show, show_json
 from gotostate.cli.timeline import Screen
 from gotostate.cli.wording import timestamp
 from gotostate.definition import Definition
 from gotostate.errors import GotoStateError, NotFoundError
+from gotostate.executions import Execution
 from gotostate.pace import error_code
-from gotostate.stepfunctions import Execution, StepFunctions, is_denied
+from gotostate.stepfunctions import StepFunctions, is_denied
 from gotostate.story import ExecutionStory, StateStory, Story, chain_of, execution_story, story_of
 
 
 def add_to(commands: Any) -> None:
     """Add the verb to the command line."""
-    parser = commands.add_parser(
+    parser = add_verb(
+        commands,
         "show",
-        help="tell the story of a failure and of all its resumes; changes nothing",
+        "tell the story of a failure and of all its resumes; changes nothing",
         description="Tell the story of a failure: the states in order, where it failed and why, each resume after it, "
         "and how it ended. Whichever execution of a chain is named, the whole chain is told. Changes nothing.",
-        epilog="Example: gotostate show ARN --svg incident.svg",
+        examples=[f"gotostate show {EXAMPLE_ARN}", f"gotostate show {EXAMPLE_ARN} --svg incident.svg"],
     )
     parser.add_argument("arn", metavar="ARN", help="any execution of the chain, failed or not")
     forms = parser.add_mutually_exclusive_group()
     forms.add_argument("--mermaid", action="store_true", help="print a flowchart that GitHub renders")
     forms.add_argument("--svg", metavar="FILE", help="write a picture, to attach to an incident")
-    forms.add_argument("--json", action="store_true", help="print one JSON object")
+    add_json(forms)
+    add_profile(parser)
     parser.set_defaults(run=_run, check=_check, parser=parser)
 
 
@@ -42,10 +46,10 @@ def _check(options: argparse.Namespace) -> str | None:
 
 
 def _run(options: argparse.Namespace) -> Exit:
-    account = Account.of(options.arn)
-    story = gather(account.memory.aws, options.arn)
+    account = Account.of(options.arn, profile=options.profile)
+    story = gather(account.memory.aws, account.arn.text)
     if options.json:
-        print(_json(story))
+        show_json(_json(story))
     elif options.mermaid:
         print("\n".join(flowchart.lines(story)))
     elif options.svg:

@@ -6,7 +6,8 @@ from typing import Any
 
 from gotostate import jsontext
 from gotostate.cli.deployment import add_options, check_options, command, place, show_state, stack_of
-from gotostate.cli.terminal import Exit, show
+from gotostate.cli.options import add_json, add_verb
+from gotostate.cli.terminal import Exit, show, show_json
 from gotostate.stack import Queue, Resumer, State
 
 _PUT_BACK = "aws sqs start-message-move-task"
@@ -14,15 +15,16 @@ _PUT_BACK = "aws sqs start-message-move-task"
 
 def add_to(commands: Any) -> None:
     """Add the verb to the command line."""
-    parser = commands.add_parser(
+    parser = add_verb(
+        commands,
         "status",
-        help="say whether the Resumer runs or is held, and what waits; changes nothing",
+        "say whether the Resumer runs or is held, and what waits; changes nothing",
         description="Say whether the Resumer runs or is held, by whom and why, and what waits. SQS's counts are "
         "approximate. Changes nothing.",
-        epilog="Example: gotostate status --stack sfn-resume --json",
+        examples=["gotostate status --stack sfn-resume --json"],
     )
+    add_json(parser)
     add_options(parser)
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(run=_run, check=check_options, parser=parser)
 
 
@@ -31,7 +33,7 @@ def _run(options: argparse.Namespace) -> Exit:
     state = stack.state()
     recovery, dead = stack.recovery_queue(), stack.dead_letters()
     if options.json:
-        print(_json(stack.name, state, recovery, dead))
+        show_json(_json(stack.name, state, recovery, dead))
         return Exit.DONE
     show_state(stack, state)
     show("Waiting", f"{recovery.messages}" + (f" ({recovery.in_flight} in flight)" if recovery.in_flight else ""))
