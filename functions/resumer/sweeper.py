@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import measures
 from aws_lambda_powertools import Logger
-from gotostate import chains, cleaning, sources, sweep
+from gotostate import cleaning, jsontext, listreader, sources, sweep
 from gotostate.bus import Queue
 from gotostate.chains import Listed
 from gotostate.cleaning import Found
@@ -34,7 +34,7 @@ DAY_SECONDS = 86_400.0
 # A deletion is begun with so much time left.
 DELETION_SECONDS = cleaning.SETTLE_SECONDS + 120.0
 
-logger = Logger(service="sweeper")
+logger = Logger(service="sweeper", json_serializer=jsontext.log_line)
 
 
 def handler(event: Any, context: "LambdaContext") -> dict[str, int]:
@@ -69,7 +69,7 @@ def _sweep(aws: StepFunctions, context: "LambdaContext", now: float, rate: float
     for machine_arn in sweep.in_turn(machines, now, rate):
         _set_deadline(aws, context, MACHINE_SECONDS)
         try:
-            listed += chains.failures(aws, machine_arn, since=since, until=until)
+            listed += listreader.failures(aws, machine_arn, since=since, until=until)
         except ThrottledError as error:
             stopped = error
             break
@@ -154,7 +154,7 @@ def _names() -> str:
 
 def _keep_days() -> int:
     text = os.environ.get("KEEP_DAYS", "30")
-    if not (text.isascii() and text.isdecimal()):
+    if not (text.isascii() and text.isdecimal() and len(text) < 10):
         raise SettingsError(f"KEEP_DAYS is {text!r}; set the stack's parameter KeepDays to a whole number")
     return int(text)
 

@@ -1,20 +1,21 @@
 """gotostate resume of many failures: the preview, the canaries, the queue, from here, and that it may be repeated."""
 
 import copy
+import gc
 import io
 import json
 import shlex
+import tracemalloc
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, EndpointConnectionError
 from fake_account import ADA, BEGINNING, Account, RefusalError, Wired, execution_arn, failure_events, machine_arn
 from gotostate import cli, recovery
-from gotostate.cli import bulk, preview
-from gotostate.cli.preview import Preview
-from gotostate.errors import StackError
+from gotostate.cli import bulk, preparing
+from gotostate.errors import NoStackError, StackError
 from gotostate.events import HistoryEvent
 from gotostate.memory import Memory
 from gotostate.nesting import STARTED_BY
@@ -73,6 +74,15 @@ class FakeStack:
             self.account.end(outcome.resumed, "SUCCEEDED")
 
 
+def refused(code: str, message: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": message}}, "DescribeStacks")
+
+
+def no_stack(name: str, *_: Any, **how: Any) -> Any:
+    """Answer as CloudFormation does of a stack that does not exist."""
+    raise NoStackError(f"there is no stack {name} in eu-west-1; give its name with --stack")
+
+
 @pytest.fixture
 def account(monkeypatch: pytest.MonkeyPatch) -> Account:
     account = Account()
@@ -80,9 +90,10 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Account:
         account.add_machine(name, ORDERS, {"gotostate": "resume"})
     monkeypatch.setattr("gotostate.cli.selection.StepFunctions", lambda region: Wired(account, region or "eu-west-1"))
     monkeypatch.setattr("gotostate.cli.account.StepFunctions", lambda region: Wired(account, region))
+    monkeypatch.setattr("gotostate.cli.account.environment_of", no_stack)
     monkeypatch.setattr(bulk, "_now", lambda: account.now)
     monkeypatch.setattr("gotostate.cli.list._now", lambda: account.now)
-    monkeypatch.setattr(bulk, "Memory", lambda aws: Memory(aws, clock=lambda: account.now))
+    monkeypatch.setattr(preparing, "Memory", lambda aws: Memory(aws, clock=lambda: account.now))
     monkeypatch.setenv("COLUMNS", "80")
     return account
 
@@ -91,7 +102,7 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Account:
 def stack(account: Account, monkeypatch: pytest.MonkeyPatch) -> FakeStack:
     stack = FakeStack(account)
     monkeypatch.setattr("gotostate.cli.account.environment_of", lambda *_, **how: {"MAX_ATTEMPTS": "3"})
-    monkeypatch.setattr(bulk, "_stack", lambda name, region, profile: stack)
+    monkeypatch.setattr(preparing, "Stack", lambda name, region, profile: stack)
     return stack
 
 
@@ -328,25 +339,54 @@ def test_the_command_that_shows_the_rest_names_the_stack(account: Account, stack
     assert "--stack my-stack --unresolved\n" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("words", [[], ["--canary", "1"]])
-def test_of_what_the_resumer_reads_anew_no_data_are_kept(
-    account: Account, stack: FakeStack, monkeypatch: pytest.MonkeyPatch, words: list[str]
+@pytest.mark.parametrize(
+    ("has_stack", "words"), [(True, ["--canary", "1"]), (False, []), (True, ["--definition", "current"])]
+)
+def test_the_data_of_all_failures_are_never_in_memory_at_once(
+    account: Account,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    words: list[str],
+    *,
+    has_stack: bool,
 ) -> None:
-    account.retag("refunds", gotostate="off")
-    fail(account, "orders", 1, given='{"order": 17}')
-    fail(account, "refunds", 1)
-    shown: list[Preview] = []
-    facts = preview.facts
+    """Ten thousand failures with the largest input there is would be 2.5 GB."""
+    if has_stack:
+        request.getfixturevalue("stack").succeeds = False
+    words = ["--state-machine", "orders", "--since", "2026-01-01", *words]
+    assert resume(*words, "--dry-run") == 0  # loads what is loaded once
+    count, payload = 16, json.dumps("x" * 250_000)
+    for number in range(count):
+        account.add_failure("orders", f"o{number}", failure_events("Charge", payload), given=payload)
+    inputs, sizes = list[int](), list[int]()
 
-    def keeping(one: Preview) -> dict[str, Any]:
-        shown.append(one)
-        return facts(one)
+    def measure() -> None:
+        gc.collect()
+        sizes.append(tracemalloc.get_traced_memory()[0])
 
-    monkeypatch.setattr(preview, "facts", keeping)
-    assert resume("--since", "2h", "--state-machine", "orders", "refunds", "--json", *words) == 3
-    kept = {item.execution.split(":")[6]: item.plan and item.plan.input is not None for item in shown[0].done}
-    # A canary is started from here.
-    assert kept == {"orders": bool(words), "refunds": True}
+    def gate(operation: str, body: Any) -> None:
+        """What is resumed succeeds, and the account in memory does not keep its input either."""
+        if operation == "StartExecution" and len(inputs) == count - 1:
+            measure()
+        for run in started(account):
+            if run.status == "RUNNING":
+                inputs.append(len(run.input))
+                run.input = "{}"
+                account.end(run.arn, "SUCCEEDED")
+
+    account.gate = gate
+    monkeypatch.setattr(bulk, "confirm", lambda question, given: measure())
+    tracemalloc.start()
+    try:
+        assert resume(*words, "--yes") == 0
+    finally:
+        tracemalloc.stop()
+    gate("", None)
+    # Each was resumed with its data all the same.
+    assert len(inputs) == count
+    assert min(inputs) > len(payload)
+    assert len(sizes) == 2
+    assert max(sizes) < count * len(payload), sizes
 
 
 # ---- What is done ---------------------------------------------------------------------------------
@@ -424,6 +464,26 @@ def test_what_a_request_does_not_carry_is_done_from_here(
     assert len(started(account)) == 2
     built = account.machines[machine_arn("orders-with-GoToState")].document
     assert ("Comment" in built) is (arguments[0] == "--definition")
+
+
+def test_states_that_a_file_does_not_have_are_named(account: Account, tmp_path: Any, capsys: Capture) -> None:
+    """The file may be another machine's that has a state of the same name."""
+    fail(account, "orders", 2)
+    other = {"StartAt": "Charge", "States": {"Charge": task("another-charge", End=True)}}
+    (tmp_path / "other.json").write_text(json.dumps(other))
+    words = ["--state-machine", "orders", "--definition", f"{tmp_path}/other.json", "--dry-run"]
+    # They failed in the only state that they entered.
+    assert resume(*words) == 0
+    assert "mind: " not in capsys.readouterr().out
+    before, failed = failure_events("Reserve")[1], failure_events("Charge", error="BankDown")
+    for number in range(2):
+        run = account.runs[execution_arn("orders", f"Charge-{number}")]
+        run.events = [failed[0], before, {**failed[1], "id": 3}, {**failed[2], "id": 4}]
+    assert resume(*words) == 0
+    why = "it went through 'Reserve', which --definition does not have: see that it is not another machine's"
+    assert f"mind: 2 of them: {why}\n" in capsys.readouterr().out
+    assert resume(execution_arn("orders", "Charge-0"), *words[2:4]) == 0
+    assert f"Mind         {why}\n" in capsys.readouterr().out
 
 
 def test_a_file_is_of_one_machine(account: Account, tmp_path: Any, capsys: Capture) -> None:
@@ -515,6 +575,59 @@ def test_a_resume_whose_original_was_redriven_while_it_asked_is_left(
     taken_up(account, monkeypatch, lambda: account.redrive(execution_arn("orders", "Charge-0")))
     assert resume("--state-machine", "orders", "--yes", "--wait") == 0
     assert started(account) == [run]
+
+
+def test_what_would_be_done_otherwise_than_it_was_shown_is_left(
+    account: Account, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail(account, "orders", 2)
+    account.retag("orders", gotostate="off")
+
+    def change() -> None:
+        account.retag("orders", **{"gotostate:strategy": "redrive"})
+        account.now += 90
+
+    taken_up(account, monkeypatch, change)
+    before = list(account.changes)
+    assert resume("--state-machine", "orders", "--yes") == 1
+    assert account.changes == before
+    printed = capsys.readouterr().out
+    assert "Not resumed  2\n" in printed
+    assert "Because      what would be done about it has changed since it was shown: " in printed
+
+
+UNKNOWN = [
+    (refused("AccessDenied", "not authorized"), "not authorized"),
+    (refused("Throttling", "Rate exceeded"), "Rate exceeded"),
+    (EndpointConnectionError(endpoint_url="https://cloudformation"), "Could not connect"),
+    (StackError("the stack sfn-resume has no output RecoveryMappingId"), "has no output RecoveryMappingId"),
+]
+
+
+@pytest.mark.parametrize(("error", "said"), UNKNOWN, ids=[said for _, said in UNKNOWN])
+def test_what_cannot_be_known_of_the_stack_is_said(
+    account: Account, capsys: Capture, monkeypatch: pytest.MonkeyPatch, error: Exception, said: str
+) -> None:
+    """Other than what is known not to exist: there the failures are resumed from here, and nothing is to be minded."""
+    fail(account, "orders", 1)
+
+    def fails(*_: Any, **how: Any) -> Any:
+        raise error
+
+    assert resume("--state-machine", "orders", "--json") == 3
+    assert json.loads(capsys.readouterr().out)["minds"] == []
+    monkeypatch.setattr("gotostate.cli.account.environment_of", fails)
+    assert resume("--state-machine", "orders", "--dry-run") == 0
+    printed = capsys.readouterr().out
+    assert "1 from here, with your own credentials: it is not known whether there is a Resumer\n" in printed
+    mind = "mind: the stack's parameters are not known, nor whether its Resumer is to be asked: "
+    (line,) = [line for line in printed.splitlines() if line.startswith(mind)]
+    assert said in line
+    assert resume("--state-machine", "orders", "--yes") == 1
+    complaint = capsys.readouterr().err
+    assert "it is not known whether the Resumer is to be asked, so nothing was started: " in complaint
+    assert said in complaint
+    assert started(account) == []
 
 
 @pytest.mark.parametrize("option", ["--stack", "--yes", "--dry-run"])
@@ -619,7 +732,7 @@ def test_canaries_that_run_are_told_where_another_fails(account: Account, stack:
 
 
 def test_the_command_that_looks_at_a_canary_can_be_copied(account: Account, capsys: Capture) -> None:
-    account.add_failure("orders", "order 17", failure_events("Charge"))
+    account.add_failure("orders", "order(17)", failure_events("Charge"))
 
     def gate(operation: str, body: Any) -> None:
         for run in started(account):
@@ -696,10 +809,23 @@ def test_who_stops_watching_stops_nothing(
     fail(account, "orders", 3)
     stack.succeeds = False
     monkeypatch.setattr(Wired, "_sleep", _interrupt)
-    assert resume("--state-machine", "orders", "--wait", "--yes") == 0
+    # What --wait was for is not known.
+    assert resume("--state-machine", "orders", "--wait", "--yes") == 1
     captured = capsys.readouterr()
     assert "goes on without you" in captured.err
     assert "Seen         3 running\n" in captured.out
+    assert len(started(account)) == 3
+
+
+def test_who_stops_watching_without_having_asked_to_wait_has_what_they_asked_for(
+    account: Account, stack: FakeStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a terminal it watches without --wait."""
+    fail(account, "orders", 3)
+    stack.succeeds = False
+    monkeypatch.setattr(Wired, "_sleep", _interrupt)
+    monkeypatch.setattr("sys.stderr", _Terminal())
+    assert resume("--state-machine", "orders", "--yes") == 0
     assert len(started(account)) == 3
 
 

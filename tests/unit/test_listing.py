@@ -6,14 +6,15 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import pytest
-from gotostate import awsclock, chains, listing, sources
+from gotostate import awsclock, chains, listing, listreader, sources
 from gotostate.chains import Listed
 from gotostate.cli import selection
 from gotostate.errors import NotFoundError
+from gotostate.executions import ListedExecution
 from gotostate.listing import Row, Status
 from gotostate.memory import Memory
 from gotostate.resumption import execution_name, machine_name, source_tag
-from gotostate.stepfunctions import ListedExecution, StepFunctions
+from gotostate.stepfunctions import StepFunctions
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -76,7 +77,7 @@ class Account(StepFunctions):
 
     def failures(self, since: float = DAY, until: float | None = None, **options: float) -> list[Listed]:
         before = None if until is None else NOW - until
-        return chains.failures(self, machine(self.source), since=NOW - since, until=before, **options)
+        return listreader.failures(self, machine(self.source), since=NOW - since, until=before, **options)
 
 
 def shown(listed: Listed) -> list[tuple[str, str, int]]:

@@ -5,9 +5,9 @@ from fake_account import execution_arn, machine_arn
 from gotostate import housekeeping, report, sweep
 from gotostate.chains import Link, Listed
 from gotostate.errors import SettingsError
+from gotostate.executions import ListedExecution
 from gotostate.housekeeping import DELETING_TAG, DELETION_SECONDS, Built, Marks, Use, deleting_tag
 from gotostate.resumption import SOURCE_TAG, source_tag
-from gotostate.stepfunctions import ListedExecution
 from gotostate.sweep import WAIT_SECONDS, missed, rate_seconds, window
 
 NOW = 1_777_600_000.0

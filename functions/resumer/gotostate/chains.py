@@ -1,9 +1,8 @@
-"""The failures of a state machine and what became of them, joined from ListExecutions alone.
+"""The chain of a failure: the original execution and its resumes, joined by their names.
 
 No table is kept: the name of a resumed execution follows from the failure that it resumes (resumption.py).
 """
 
-import math
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -11,17 +10,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from gotostate import resumption
-from gotostate.errors import NotFoundError
 from gotostate.events import ENDED_BADLY
-from gotostate.stepfunctions import LIST_PAGE, Execution, ListedExecution, StepFunctions
+from gotostate.executions import Execution, ListedExecution
 
-# AWS ends an execution after a year
-# (https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html), and keeps it for 90 days.
-LONGEST_RUN_SECONDS = 366 * 86_400.0
-
-_ABORTED = "ABORTED"
-# Of these an original failure can be in; those that run again are among them because they were redriven.
-_FAILED = ("FAILED", "TIMED_OUT")
 _RESUMED = re.compile(r"(?P<original>.*)-resume-(?P<attempt>[1-9][0-9]*)-(?P<failed>[0-9a-f]{8})[0-9a-f]{8}", re.DOTALL)
 # What differs between the resumes of one execution, which failed, was redriven and failed again.
 _ENDING = 8
@@ -99,6 +90,12 @@ class Listed:
         """Tell whether the original is in no listing: a redrive made it succeed, or AWS keeps it no more."""
         return self.chain[0].attempt > 0
 
+    @property
+    def is_rerun(self) -> bool:
+        """Tell whether the original succeeded and a person ran it again from a state (rerun.py), as far as is known."""
+        first = self.chain[0]
+        return first.attempt == 0 and first.status == "SUCCEEDED" and not first.redrives
+
     @cached_property
     def newest(self) -> Link:
         """The execution that was started or redriven last."""
@@ -113,6 +110,8 @@ class Listed:
     def failed_at(self) -> float:
         """When the original failed, in seconds since the epoch; where no listing says, a time soon after that."""
         first = self.chain[0]
+        if self.is_rerun:
+            return min((time for link in self.chain for time in link.failures), default=first.started or 0.0)
         if first.attempt == 0 and (times := list(first.failures)):
             return min(times)
         return first.started or 0.0
@@ -132,98 +131,7 @@ class Listed:
         return replace(self, original=original.execution, chain=(original, *self.chain))
 
 
-def failures(
-    aws: StepFunctions,
-    machine_arn: str,
-    *,
-    since: float,
-    until: float | None = None,
-    longest: float = LONGEST_RUN_SECONDS,
-) -> list[Listed]:
-    """Return the failures of a state machine that people wrote, each with its resumes, in no particular order.
-
-    since, until: one execution of the chain failed in this time, in seconds since the epoch. longest: for how many
-    seconds an execution runs at most.
-
-    Reads of the machine those that failed, timed out or run (of these the redriven ones are kept), and all of its
-    GoToState machine that one of those may be joined with. ListExecutions takes no times, and what ended long ago may
-    have been redriven or resumed a moment ago. So paging ends with the listing, which is what AWS keeps, or where all
-    that follows was over so long before `since` that nothing of it can have failed since then. That holds whether AWS
-    orders a listing by start or by end: its documents said one thing and say the other now
-    (https://docs.aws.amazon.com/step-functions/latest/apireference/API_ListExecutions.html).
-
-    A failure that only a native redrive made succeed is in none of these listings. Aborted executions are left out
-    unless somebody resumed them. ListExecutions is eventually consistent, so the last moments may be missing.
-
-    Raises NotFoundError when neither the machine nor its GoToState machine exists.
-    """
-    prefix, _, name = machine_arn.rpartition(":")
-    reader = _Reader(aws, since, since - longest)
-    own = reader.read(machine_arn, *_FAILED)
-    # After those that failed, so that one that is redriven meanwhile is counted as running.
-    own |= {one.arn: one for one in reader.read(machine_arn, "RUNNING").values() if one.redrive_count}
-    # Last, so that the failure of each resume is known as a rule.
-    built = reader.read_built(f"{prefix}:{resumption.machine_name(name)}")
-    if not reader.has_found:
-        raise NotFoundError(f"the state machine {machine_arn} does not exist (any more)")
-    join = _Join(built.values())
-    begun = [*own.values(), *join.begun_by_hand(*_FAILED, "RUNNING")]
-    chains = [(one.arn, join.chain(one)) for one in begun]
-    if join.is_unexplained:
-        aborted = [*reader.read(machine_arn, _ABORTED).values(), *join.begun_by_hand(_ABORTED)]
-        chains += [(one.arn, chain) for one in aborted if len(chain := join.chain(one)) > 1]
-        chains += [(_original_of(chain[0], machine_arn), chain) for chain in join.unexplained()]
-    found = (Listed(machine_arn, original, chain) for original, chain in chains)
-    return [listed for listed in found if listed.has_failed_in(since, until)]
-
-
-class _Reader:
-    """Reads listings, and remembers whether any of the machines exists.
-
-    since: from when on failures are wanted; earliest: what was over before can have no part in one.
-    """
-
-    def __init__(self, aws: StepFunctions, since: float, earliest: float) -> None:
-        self.has_found = False
-        self._aws = aws
-        self._since = since
-        self._earliest = earliest
-
-    def read(self, machine_arn: str, *statuses: str) -> dict[str, ListedExecution]:
-        """Return the executions of a machine that are in one of these statuses, by ARN."""
-        found: dict[str, ListedExecution] = {}
-        for status in statuses:
-            found |= {one.arn: one for one in self._listed(machine_arn, status)}
-        return found
-
-    def read_built(self, machine_arn: str) -> dict[str, ListedExecution]:
-        """Return the executions of a GoToState machine that a chain which failed in the time may hold, by ARN.
-
-        What succeeded before that time is in no such chain, and it is nearly all of a listing where recoveries
-        succeed. So once a page was read down to that time the pages that follow are left, and what has not succeeded
-        is asked for by its status.
-        """
-        found: dict[str, ListedExecution] = {}
-        for number, one in enumerate(self._listed(machine_arn, None), 1):
-            found[one.arn] = one
-            if number % LIST_PAGE == 0 and _latest(one) < self._since:
-                # What has failed counts as failed, should it have done so between two calls.
-                return found | self.read(machine_arn, "RUNNING", *ENDED_BADLY)
-        return found
-
-    def _listed(self, machine_arn: str, status: str | None) -> Iterator[ListedExecution]:
-        try:
-            for one in self._aws.executions(machine_arn, status):
-                self.has_found = True
-                if _latest(one) < self._earliest:
-                    return
-                yield one
-            self.has_found = True
-        except NotFoundError:
-            return
-
-
-class _Join:
+class Join:
     """The executions of a GoToState machine, and which of them resumes which execution."""
 
     def __init__(self, built: Iterable[ListedExecution]) -> None:
@@ -288,11 +196,6 @@ class _Join:
                 yield link
 
 
-def _latest(found: ListedExecution) -> float:
-    """Return the last time that a listing tells of an execution; of one that says nothing, that it is yet to come."""
-    return max((time for time in (found.started, found.stopped, found.redriven) if time is not None), default=math.inf)
-
-
 def _lately(link: Link) -> tuple[float, int]:
     return link.taken_up, link.attempt
 
@@ -306,7 +209,7 @@ def _stem_of(resume: Link) -> str:
     return _name_of(resume.execution)[:-_ENDING]
 
 
-def _original_of(first: Link, machine_arn: str) -> str:
+def original_of(first: Link, machine_arn: str) -> str:
     """Return the ARN of the original that a first resume's name tells; its own where the name was cut."""
     named = _RESUMED.fullmatch(_name_of(first.execution))
     if named and first.attempt == 1:

@@ -76,7 +76,8 @@ def look(aws: StepFunctions, arn: str, marks: Marks, *, now: float, keep: float,
         reason = f"it has {len(versions)} versions; the old ones are deleted first"
     if reason is None:
         old = [version for version, _ in versions]
-    left = marks.was_left(now) and not built.is_deleting
+    # Of a machine that may be somebody else's nothing is given back.
+    left = marks.source is not None and marks.was_left(now) and not built.is_deleting
     return Found(arn, marks, reason, tuple(old), left, built.use.latest, keep, everything)
 
 

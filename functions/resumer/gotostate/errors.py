@@ -85,6 +85,10 @@ class StackError(GotoStateError):
     """The stack is not there, is not one of this project's, or cannot be changed now."""
 
 
+class NoStackError(StackError):
+    """There is no stack of that name."""
+
+
 class TransientError(Exception):
     """A stale, eventually consistent read, or a lost race: retry. No GotoStateError, as nothing is settled."""
 

@@ -17,8 +17,8 @@ from gotostate.resumption import Asked, ExecutionArn
 from gotostate.settings import Settings, for_machine, matches
 from gotostate.stepfunctions import is_denied
 
-# Makes a plan that differs from the usual one, with the tasks that run again.
-Planner = Callable[[Failure, Settings], tuple[Plan, frozenset[str]]]
+# Makes a plan that differs from the usual one, with the tasks that run again, and what to say of it.
+Planner = Callable[[Failure, Settings], tuple[Plan, frozenset[str], tuple[str, ...]]]
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Gatherer:
 
     settings: the stack's. planner: where something was chosen, what makes the plan; such a plan is carried out by the
     person's own credentials, as a request to the Resumer does not carry it. has_queue: whether there is a Resumer to
-    ask. keeps_all: keep also the data of what it is asked for; a canary is started from here with them.
+    ask.
     """
 
     def __init__(
@@ -72,17 +72,17 @@ class Gatherer:
         planner: Planner | None = None,
         *,
         has_queue: bool = True,
-        keeps_all: bool = True,
     ) -> None:
         self._memory = memory
         self._settings = settings
         self._asked = asked
         self._planner = planner
         self._has_queue = has_queue
-        self._keeps_all = keeps_all
 
     def gather(self, meant: Meant, note: Callable[[int, int], None] = lambda read, total: None) -> Gathered:
-        """Return the failures that are meant and unresolved. note: told how many were read, of how many.
+        """Return the failures that are meant and unresolved, without their data, of which `anew` reads those of one.
+
+        note: told how many were read, of how many. All data of ten thousand failures may be gigabytes.
 
         Raises NotFoundError when none of the machines exists, ThrottledError.
         """
@@ -105,26 +105,45 @@ class Gatherer:
         is_filtered = meant.state is not None or meant.error is not None
         return Gathered(tuple(items), None if is_filtered else running, len(failed) - looked_at, looked_at)
 
+    def anew(self, item: Item) -> Item | None:
+        """Read a failure and plan for it once more, with its data, right before it is resumed from here.
+
+        None where it has gone on since by other means: it was redriven, or the original that it resumed was. Raises
+        what `reading.read` raises, but NotFailedError.
+        """
+        assert item.plan
+        try:
+            found = self._read(item.listed)
+        except NotFailedError:
+            return None
+        assert found.plan
+        failure = found.plan.failure
+        has_gone_on = failure.redrives != item.plan.failure.redrives or failure.original is not None
+        return None if has_gone_on else found
+
     def _item(self, listed: Listed) -> Item | None:
         """Read one failure; None where it runs again by now. What cannot be read is told, not raised."""
-        arn = ExecutionArn.parse(listed.newest.execution)
-        settings = self._settings
         try:
-            if by_arn := policy.by_arn(arn):
-                return Item(listed, None, by_arn, settings)
-            tags = reading.governing_tags(self._memory, arn.machine_arn)
-            settings = for_machine(tags, self._settings)
-            allowed = policy.opt_in(tags, self._settings)
-            failure = reading.read(self._memory, Report(arn.text), settings)
-            return self._planned(listed, failure, allowed, settings)
+            item = self._read(listed)
         except NotFailedError:
             return None
         except ThrottledError:
             raise
         except Exception as error:
             if isinstance(error, GotoStateError | TransientError) or is_denied(error):
-                return Item(listed, None, Decision(Action.GIVE_UP, "unreadable", str(error)), settings)
+                return Item(listed, None, Decision(Action.GIVE_UP, "unreadable", str(error)), self._settings)
             raise
+        return replace(item, plan=_without_data(item.plan)) if item.plan else item
+
+    def _read(self, listed: Listed) -> Item:
+        arn = ExecutionArn.parse(listed.newest.execution)
+        if by_arn := policy.by_arn(arn):
+            return Item(listed, None, by_arn, self._settings)
+        tags = reading.governing_tags(self._memory, arn.machine_arn)
+        settings = for_machine(tags, self._settings)
+        allowed = policy.opt_in(tags, self._settings)
+        failure = reading.read(self._memory, Report(arn.text), settings)
+        return self._planned(listed, failure, allowed, settings)
 
     def _planned(self, listed: Listed, failure: Failure, allowed: Decision, settings: Settings) -> Item:
         if self._planner:
@@ -132,13 +151,11 @@ class Gatherer:
         is_opted_in = allowed.action is not Action.SKIP
         hand = allowed if is_opted_in else BY_HAND
         plan = recovery.planned(self._memory, failure, hand, settings, asked=self._asked)
-        plan = _without_steps(replace(plan, delay_seconds=0))
+        plan = replace(plan, delay_seconds=0)
         held = policy.automatic(plan.failure, allowed, settings, plan.again, plan.no_room)
         is_held = held.action not in (Action.RESUME, Action.REDRIVE)
-        again, in_queue = plan.again, is_opted_in and self._has_queue
-        if in_queue and not self._keeps_all:
-            plan = _without_data(plan)
-        return Item(listed, plan, plan.decision, settings, again, held if is_held else None, in_queue=in_queue)
+        in_queue = is_opted_in and self._has_queue
+        return Item(listed, plan, plan.decision, settings, plan.again, held if is_held else None, in_queue=in_queue)
 
     def _chosen(self, listed: Listed, failure: Failure, settings: Settings, planner: Planner) -> Item:
         # To tell state and error of what is refused.
@@ -147,25 +164,19 @@ class Gatherer:
             if remark.needs_force:
                 return Item(listed, bare, replace(remark, action=Action.SKIP), settings)
         try:
-            plan, again = planner(failure, settings)
-            plan = _without_steps(replace(plan, asked=self._asked))
+            plan, again, remarks = planner(failure, settings)
+            plan = replace(plan, asked=self._asked)
             plan.resume_input()
         except GotoStateError as error:
             return Item(listed, bare, Decision(Action.GIVE_UP, "refused", str(error)), settings)
-        return Item(listed, plan, plan.decision, settings, again)
-
-
-def _without_steps(plan: Plan) -> Plan:
-    """Drop what was kept of the history of a Parallel or Map: the record says all, and there may be thousands."""
-    point = replace(plan.failure.point, steps=None)
-    return replace(plan, failure=replace(plan.failure, point=point))
+        return Item(listed, plan, plan.decision, settings, again, remarks=remarks)
 
 
 def _without_data(plan: Plan) -> Plan:
-    """Drop what only a start from here needs: the Resumer reads it anew."""
+    """Drop what only the start needs: who starts it reads it anew."""
     failure = plan.failure
     ending = replace(failure.point.ending, cause=None)
-    point = replace(failure.point, ending=ending, input=None, variables={}, output=None, held=None)
+    point = replace(failure.point, ending=ending, input=None, variables={}, output=None, steps=None, held=None)
     chain = replace(failure.chain, original_input=None, record=None)
     failure = replace(failure, point=point, chain=chain)
     return replace(plan, failure=failure, input=None, variables={}, record=None)

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gotostate import resumption
+from gotostate.executions import ListedExecution
 from gotostate.resumption import OPT_IN_TAG, SOURCE_TAG
-from gotostate.stepfunctions import ListedExecution
 
 # While a machine is being deleted it has this tag in place of its source tag: nobody publishes a version of a machine
 # whose source is not known (machines.py), and without a version none is started.

@@ -5,14 +5,16 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from gotostate import awsclock, quotas
-from gotostate.chains import LONGEST_RUN_SECONDS, Link, Listed, failures
+from gotostate import awsclock, quotas, resumption
+from gotostate.chains import Link, Listed
 from gotostate.errors import NotFoundError
+from gotostate.listreader import LONGEST_RUN_SECONDS, failures
 from gotostate.memory import Memory
 from gotostate.pace import error_code
 from gotostate.resumption import ExecutionArn
 from gotostate.settings import Settings, matches
 from gotostate.standing import Row, Status, as_listed, look, told_of
+from gotostate.stepfunctions import StepFunctions, is_denied
 
 __all__ = [
     "Found",
@@ -96,11 +98,16 @@ def joined(
 ) -> list[Listed]:
     """Return the failures of some state machines in a time as the listings show them, in the order of the rows.
 
-    Takes what `rows` takes, costs calls of ListExecutions alone, and raises what it raises.
+    Takes what `rows` takes, and raises what it raises. Costs calls of ListExecutions, and one more for each chain that
+    may be the rerun of an execution that succeeded.
     """
     awsclock.listen(memory)
-    listed = _listed(memory, machine_arns, since, until, longest)
-    return sorted((one for one in listed if not (unresolved and one.is_resolved)), key=_order)
+    listed = (
+        one
+        for one in _listed(memory, machine_arns, since, until, longest)
+        if not (unresolved and one.is_resolved) and _has_failed(memory.aws, one)
+    )
+    return sorted(listed, key=_order)
 
 
 def looked_at(
@@ -168,6 +175,24 @@ def counts(listed: Iterable[Listed]) -> dict[str, Counter[Status]]:
     for one in listed:
         counted[one.machine][as_listed(one)] += 1
     return dict(sorted(counted.items(), key=lambda of: (-of[1].total(), of[0])))
+
+
+def _has_failed(aws: StepFunctions, listed: Listed) -> bool:
+    """Tell whether something in a chain failed: a rerun of what had succeeded (rerun.py) looks like a resume.
+
+    Where no listing holds the original, and none of its resumes failed, the input of the first tells: one call.
+    """
+    if not listed.is_cut or any(True for link in listed.chain for _ in link.failures):
+        return True
+    first = listed.chain[0].execution
+    try:
+        return not resumption.chain_of(first, aws.execution(first).input, resumed=True).is_rerun
+    except (NotFoundError, ValueError):
+        return True
+    except Exception as error:
+        if is_denied(error):
+            return True
+        raise
 
 
 def _order(listed: Listed) -> tuple[bool, float]:

@@ -19,7 +19,7 @@ class Item:
 
     listed: its chain. plan: what would be done; None where it could not be read. decision: to resume or redrive it, or
     why not. again: tasks that run again. held: why automation leaves it, where it does. in_queue: whether the Resumer
-    does it when it is asked. settings: those of its machine.
+    does it when it is asked. remarks: what else a person should know. settings: those of its machine.
     """
 
     listed: Listed
@@ -29,6 +29,7 @@ class Item:
     again: frozenset[str] = frozenset()
     held: Decision | None = None
     in_queue: bool = False
+    remarks: tuple[str, ...] = ()
 
     @property
     def execution(self) -> str:
@@ -120,9 +121,7 @@ def seconds(items: Sequence[Item], read: int, region: str) -> int:
 
     read: how many failures were read for the plan just now, which took from the same quotas.
     """
-    asked = sum(item.in_queue for item in items if item.is_done)
     started = sum(item.is_done for item in items)
-    # The Resumer reads anew what it is asked for.
-    # What is started from here is described again before.
-    calls = {"DescribeExecution": read + started, "GetExecutionHistory": read + asked, "StartExecution": started}
+    # Each is read anew before it is started, by the Resumer or from here.
+    calls = {"DescribeExecution": read + started, "GetExecutionHistory": read + started, "StartExecution": started}
     return int(quotas.seconds(calls, region))

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 from gotostate import history, resumption
 from gotostate.errors import NotFoundError
+from gotostate.executions import Execution
 from gotostate.failure import Failure
 from gotostate.memory import Memory
 from gotostate.report import Report
 from gotostate.resumption import ExecutionArn
-from gotostate.stepfunctions import Execution
 
 
 def read(memory: Memory, execution: Execution) -> Failure:

@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any
 
 from gotostate import jsontext
-from gotostate.errors import StackError
+from gotostate.errors import NoStackError, StackError
 from gotostate.pace import error_code
 
 HELD_SINCE, HELD_BY, HELD_BECAUSE = "gotostate:held-since", "gotostate:held-by", "gotostate:held-because"
@@ -185,7 +185,7 @@ class Stack:
             (described,) = client.describe_stacks(StackName=self.name)["Stacks"]
         except client.exceptions.ClientError as error:
             if error_code(error) == "ValidationError" and "does not exist" in str(error):
-                raise StackError(
+                raise NoStackError(
                     f"there is no stack {self.name} in {client.meta.region_name}; give its name with --stack, "
                     "and where it is with --region and --profile"
                 ) from error

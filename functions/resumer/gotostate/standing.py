@@ -87,6 +87,7 @@ def look(memory: Memory, listed: Listed, settings: Settings, *, now: float) -> R
     failed_at = listed.failed_at
     if listed.is_cut:
         listed = _with_original(memory, listed)
+        failed_at = listed.failed_at if listed.is_rerun else failed_at
     newest = listed.newest
     own = _own_settings(memory, newest.execution if newest.has_failed else listed.original, settings)
     row = Row(

@@ -8,9 +8,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from gotostate.definition import Definition, Machine
-from gotostate.errors import NotFoundError, NotRedrivableError, RefusedError
+from gotostate.errors import NotFoundError, NotRedrivableError, RefusedError, ThrottledError
 from gotostate.events import HistoryEvent, seconds
-from gotostate.pace import Pace, error_code
+from gotostate.executions import Execution, ListedExecution
+from gotostate.pace import Pace, error_code, is_throttled
 from gotostate.resumption import OPT_IN_TAG
 
 if TYPE_CHECKING:
@@ -40,47 +41,6 @@ _ALL_OFF: dict[str, Any] = {
     "tracingConfiguration": {"enabled": False},
     "encryptionConfiguration": {"type": "AWS_OWNED_KEY"},
 }
-
-
-@dataclass(frozen=True)
-class Execution:
-    """What DescribeExecution says of an execution.
-
-    input, output: JSON texts; output is None unless it succeeded. redrive_count: 0 if never redriven.
-    started, stopped: seconds since the epoch. version: ARN of the version that was started, if one was.
-    on_plain_arn: whether it was started without a version or alias.
-    redriven: when it was redriven last, in seconds since the epoch. redrive: AWS's word on whether it can be redriven
-    (REDRIVABLE, NOT_REDRIVABLE, REDRIVABLE_BY_MAP_RUN), why_not_redrivable: and why it cannot.
-    """
-
-    arn: str
-    status: str
-    input: str
-    output: str | None
-    redrive_count: int
-    error: str | None = None
-    cause: str | None = None
-    started: float | None = None
-    stopped: float | None = None
-    version: str | None = None
-    on_plain_arn: bool = False
-    redriven: float | None = None
-    redrive: str | None = None
-    why_not_redrivable: str | None = None
-
-
-@dataclass(frozen=True)
-class ListedExecution:
-    """What ListExecutions says of an execution, in the terms of Execution; it gives neither input nor error."""
-
-    arn: str
-    status: str
-    started: float | None
-    stopped: float | None = None
-    redrive_count: int = 0
-    redriven: float | None = None
-    version: str | None = None
-    on_plain_arn: bool = False
 
 
 @dataclass(frozen=True)
@@ -152,13 +112,19 @@ class StepFunctions:
 
         The Resource Groups Tagging API answers for a hundred machines in one call, and Step Functions for one machine
         a second. Its index may be behind by moments, so a machine that is not in it may have opted in.
+        Raises ThrottledError at once, as most callers have another way.
         """
         found: dict[str, dict[str, str]] = {}
-        for page in self._tagging.get_paginator("get_resources").paginate(
-            ResourceTypeFilters=["states:stateMachine"], TagFilters=[{"Key": key}], ResourcesPerPage=100
-        ):
-            for resource in page["ResourceTagMappingList"]:
-                found[resource["ResourceARN"]] = {tag["Key"]: tag["Value"] for tag in resource["Tags"]}
+        try:
+            for page in self._tagging.get_paginator("get_resources").paginate(
+                ResourceTypeFilters=["states:stateMachine"], TagFilters=[{"Key": key}], ResourcesPerPage=100
+            ):
+                for resource in page["ResourceTagMappingList"]:
+                    found[resource["ResourceARN"]] = {tag["Key"]: tag["Value"] for tag in resource["Tags"]}
+        except Exception as error:
+            if is_throttled(error):
+                raise ThrottledError("AWS throttles the question which machines are tagged; ask again later") from error
+            raise
         return found
 
     @cached_property

@@ -1,14 +1,14 @@
 """The account of a failed execution, as the command uses it, and the parameters that hold there."""
 
-import argparse
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 from gotostate import reading
-from gotostate.errors import GotoStateError, NotFoundError, StackError
+from gotostate.errors import GotoStateError, NoStackError, NotFoundError, StackError
 from gotostate.failure import Failure
 from gotostate.memory import Memory
+from gotostate.plain import as_written
 from gotostate.report import Report
 from gotostate.resumption import Asked, ExecutionArn
 from gotostate.settings import Settings, for_machine, settings_from
@@ -23,12 +23,19 @@ STACK = "sfn-resume"
 class Parameters:
     """The parameters of the deployed stack, or their defaults.
 
-    stack: the name of the stack; None where they are the defaults. source: where they come from, for people.
+    stack: the name of the stack; None where they are the defaults. why: why they are the defaults. is_known: whether it
+    is known that there is, or is not, such a stack.
     """
 
     settings: Settings
     stack: str | None
-    source: str
+    why: str | None = None
+    is_known: bool = True
+
+    @property
+    def source(self) -> str:
+        """Where they come from, for people."""
+        return f"the stack {self.stack}" if self.stack else f"the stack's defaults, as {self.why}"
 
 
 @dataclass(frozen=True)
@@ -46,7 +53,7 @@ class Account:
     @classmethod
     def of(cls, execution_arn: str, stack: str | None = None, profile: str | None = None) -> "Account":
         """Connect to the account and region of an execution. Raises ArnError."""
-        arn = ExecutionArn.parse(execution_arn)
+        arn = ExecutionArn.parse(as_written(execution_arn))
         use_profile(profile)
         # The region of the ARN, so that the command is right whatever the shell's default region is.
         return cls(arn, Memory(StepFunctions(arn.region)), stack, profile)
@@ -80,13 +87,6 @@ class Account:
         return reading.read(self.memory, Report(self.arn.text), self.settings)
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the option that says which stack's parameters hold."""
-    parser.add_argument(
-        "--stack", metavar="NAME", help=f"the deployed stack; default {STACK}, or its defaults where it is not there"
-    )
-
-
 def use_profile(profile: str | None) -> None:
     """Let all calls use a profile of the AWS CLI; None: as it is."""
     if profile:
@@ -107,11 +107,11 @@ def asked(aws: StepFunctions, reason: str | None) -> Asked:
 def parameters(
     stack: str | None, region: str | None, profile: str | None, *, is_needed: bool | None = None
 ) -> Parameters:
-    """Read the parameters of the deployed stack; where it is not there or may not be read, their defaults.
+    """Read the parameters of the deployed stack; where it is not there or cannot be read, their defaults.
 
-    stack: its name as a person gave it; None: the usual one. is_needed: whether to raise when AWS does not say what
-    they are; None: they are worth no waiting. Raises StackError then, and when a stack that was named is not there,
-    SettingsError when one of its parameters cannot be read.
+    stack: its name as a person gave it; None: the usual one. is_needed: whether to raise when it is not known whether
+    it is there; None: they are worth no waiting. Raises StackError then, and when a stack that was named is not there
+    or is not one of this project's, SettingsError when one of its parameters cannot be read.
     """
     name = stack or STACK
     try:
@@ -119,20 +119,18 @@ def parameters(
     except StackError as error:
         if stack:
             raise
-        return _defaults(str(error).partition(";")[0])
+        why = str(error).partition(";")[0]
+        if isinstance(error, NoStackError):
+            return Parameters(Settings(), None, why)
+        return _unknown(why, error, is_needed=is_needed)
     except GotoStateError:
         raise
     except Exception as error:
         # Whatever AWS answers, or does not: a plan by the defaults is better than none.
         if not type(error).__module__.startswith(("botocore", "boto3")):
             raise
-        if is_needed:
-            raise StackError(
-                f"the stack {name} cannot be read, so it is not known whether its Resumer is to be asked; nothing was "
-                f"started: {error}"
-            ) from error
-        return _defaults(f"the stack {name} cannot be read: {error}")
-    return Parameters(settings_from(environment), name, f"the stack {name}")
+        return _unknown(f"the stack {name} cannot be read: {error}", error, is_needed=is_needed)
+    return Parameters(settings_from(environment), name)
 
 
 def environment_of(name: str, region: str | None, profile: str | None, *, is_hasty: bool = True) -> Mapping[str, str]:
@@ -140,5 +138,8 @@ def environment_of(name: str, region: str | None, profile: str | None, *, is_has
     return Stack(name, region, profile, is_hasty=is_hasty).environment()
 
 
-def _defaults(why: str) -> Parameters:
-    return Parameters(Settings(), None, f"the stack's defaults, as {why}")
+def _unknown(why: str, error: Exception, *, is_needed: bool | None) -> Parameters:
+    if is_needed:
+        message = f"it is not known whether the Resumer is to be asked, so nothing was started: {why}"
+        raise StackError(message) from error
+    return Parameters(Settings(), None, why, is_known=False)

@@ -13,6 +13,7 @@ from gotostate.errors import (
     NotRedrivableError,
     RefusedError,
 )
+from gotostate.events import details_of, state_name
 from gotostate.failure import Failure
 from gotostate.history import FailurePoint
 from gotostate.memory import Memory
@@ -89,11 +90,13 @@ class Chooser:
         wish, ran = self._wish, failure.source
         if wish.definition:
             failure = self._corrected(failure, wish.definition)
-        if wish.skip:
-            return self._skipped(failure)
+        chosen = self._skipped(failure) if wish.skip else self._entered(failure, settings, ran)
+        return replace(chosen, remarks=(*chosen.remarks, *self._not_in_file(failure, ran)))
+
+    def _entered(self, failure: Failure, settings: Settings, ran: Definition) -> Chosen:
         point, since = self._point(failure)
         plan = Plan(replace(failure, point=point), BY_HAND, point.resume_from, point.input, point.variables)
-        if point is failure.point and not wish.whole:
+        if point is failure.point and not self._wish.whole:
             plan = planning.with_inside(plan, settings, ran=ran)
         elif containers.is_container(failure.source.states.get(str(plan.state), {})):
             plan = plan.as_whole(self._why_whole())
@@ -104,10 +107,8 @@ class Chooser:
         point = skipping.after(failure.point, failure.source, self._wish.output)
         plan = Plan(replace(failure, point=point), BY_HAND, point.resume_from, point.input, point.variables)
         names = skipping.not_assigned(failure.source, skipped)
-        remarks = []
-        if names:
-            remarks.append(f"the Assign of {skipped!r} is not run: {', '.join(names)} stay as they were")
-        return Chosen(plan, plan.again, tuple(remarks))
+        remarks = (f"the Assign of {skipped!r} is not run: {', '.join(names)} stay as they were",) if names else ()
+        return Chosen(plan, plan.again, remarks)
 
     def _point(self, failure: Failure) -> tuple[FailurePoint, frozenset[str]]:
         """Return the state to enter, its input and its variables, and the tasks that ran since it was entered."""
@@ -148,6 +149,26 @@ class Chooser:
             raise DefinitionError(f"{failure.source_arn} does not exist any more; give --definition FILE")
         ran = Machine(failure.ran.arn, failure.ran.definition, current.configuration)
         return replace(failure, source=router.remove_gotostate(current.definition), ran=ran)
+
+    def _not_in_file(self, failure: Failure, ran: Definition) -> tuple[str, ...]:
+        """Name the states that an execution went through and a given file does not have: it may be another machine's.
+
+        The whole history is read only where such states are in the definition that ran.
+        """
+        gone = ran.states.keys() - failure.source.states.keys()
+        if not gone or not isinstance(self._wish.definition, Definition):
+            return ()
+        entered = [
+            state_name(event, details_of(event, "stateEnteredEventDetails"))
+            for event in self._memory.aws.events(failure.arn.text)
+            if event["type"].endswith("StateEntered")
+        ]
+        # The history is read from its end.
+        names = [name for name in dict.fromkeys(reversed(entered)) if name in gone]
+        if not names:
+            return ()
+        through = ", ".join(map(repr, names))
+        return (f"it went through {through}, which --definition does not have: see that it is not another machine's",)
 
 
 def with_means(memory: Memory, plan: Plan, settings: Settings, *, insists: bool) -> Plan:

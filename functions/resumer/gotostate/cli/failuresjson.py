@@ -1,5 +1,6 @@
 """Failures as JSON: the form that `gotostate list --json` prints, for programs."""
 
+import shlex
 from collections.abc import Iterable
 from typing import Any
 
@@ -55,7 +56,7 @@ def _of_listed(listed: Listed) -> dict[str, Any]:
         "newest": newest.execution,
         "until": None,
         "calls": None,
-        "next": f"gotostate plan {newest.execution}" if status is Status.OPEN else None,
+        "next": f"gotostate plan {shlex.quote(newest.execution)}" if status is Status.OPEN else None,
         "chain": [_of_link(link) for link in listed.chain],
     }
 

@@ -13,6 +13,9 @@ from gotostate.policy import Action
 
 MOST_CALLS = 12
 
+# By these rules a failure was left that somebody meant to resume.
+_NOT_RESUMED = ("unreadable", "refused")
+
 # How automation left what is resumed now.
 _WAS = {Action.PREPARE: "prepared", Action.GIVE_UP: "gave up"}
 
@@ -37,6 +40,11 @@ class Preview:
     def done(self) -> list[Item]:
         """The failures that would be resumed or redriven."""
         return [item for item in self.gathered.items if item.is_done]
+
+    @property
+    def has_refused(self) -> bool:
+        """Tell whether something could not be read, or AWS or its data do not let it be resumed."""
+        return any(item.decision.rule in _NOT_RESUMED for item in self.gathered.items if not item.is_done)
 
 
 def lines(preview: Preview) -> Iterator[str]:

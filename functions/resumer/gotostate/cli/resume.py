@@ -8,32 +8,36 @@ from typing import Any
 
 from gotostate import jsontext, policy, reading, recovery, rerun
 from gotostate.cli import bulk, selection
-from gotostate.cli.account import Account, add_options
+from gotostate.cli.account import Account
 from gotostate.cli.chosen import CHANGING, Chooser, Chosen, Wish, started, with_means
 from gotostate.cli.confirmation import confirm
+from gotostate.cli.options import EXAMPLE_ARN, add_profile, add_reason, add_region, add_stack, add_verb, add_yes
 from gotostate.cli.plan import short_cause, show_calls, show_remarks
 from gotostate.cli.terminal import Exit, show
 from gotostate.cli.waiting import Awaited
 from gotostate.errors import GotoStateError, NeedsForceError, NotFailedError, UnconfirmedError
 from gotostate.events import ENDED_BADLY
+from gotostate.executions import Execution
 from gotostate.failure import Failure
 from gotostate.plain import printable
 from gotostate.policy import Action
 from gotostate.settings import Settings, Strategy
-from gotostate.stepfunctions import Execution
 from gotostate.visits import SUCCEEDED
 
 
 def add_to(commands: Any) -> None:
     """Add the verb to the command line."""
-    parser = commands.add_parser(
+    parser = add_verb(
+        commands,
         "resume",
-        help="build the GoToState machine and start it at the failed state; of one execution, or of many",
-        description="Resume one failed execution, by its ARN, or many, by the filters of gotostate list. "
-        "Of many it shows first what would be done, and asks.",
-        epilog="Examples: gotostate resume ARN --skip --output '{\"paid\": true}'; "
-        "gotostate resume --state-machine 'prod-*' --since 2h --canary 2. "
-        "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not confirmed.",
+        "build the GoToState machine and start it at the failed state; of one execution, or of many",
+        description="Resume one failed execution, by its ARN, or many, by the filters of gotostate list. Of many it "
+        "shows first what would be done, and asks; --json without --yes prints that and exits with 3.",
+        examples=[
+            f"gotostate resume {EXAMPLE_ARN} --wait",
+            f"gotostate resume {EXAMPLE_ARN} --skip --output '{{\"paid\": true}}'",
+            "gotostate resume --state-machine 'prod-*' --since 2h --canary 2",
+        ],
     )
     parser.add_argument("arn", nargs="?", metavar="ARN", help="the failed execution")
     parser.add_argument("--input", metavar="JSON|@FILE", help="the state's input, in place of the recorded one")
@@ -45,7 +49,7 @@ def add_to(commands: Any) -> None:
     parser.add_argument(
         "--definition",
         metavar="current|FILE",
-        help="a mended definition, in place of the one that the execution ran with",
+        help="a mended definition, in place of the one that the execution ran with; a FILE is of one machine",
     )
     parser.add_argument(
         "--whole", action="store_true", help="run a failed Parallel or Map again as a whole, finished iterations too"
@@ -67,15 +71,21 @@ def add_to(commands: Any) -> None:
         help="by which means: a new execution (gotostate), AWS's native redrive (redrive), or what is right (auto); "
         "default: as its state machine is tagged",
     )
-    parser.add_argument("--reason", metavar="TEXT", help="why, for those who read of it later")
-    parser.add_argument("--force", action="store_true", help="resume although a parent execution waits for this one")
+    add_reason(parser)
     parser.add_argument(
-        "--wait", action="store_true", help="wait for the end of the resumed execution and print its output"
+        "--force",
+        action="store_true",
+        help="resume although a parent waits for this one, or an earlier resume of it ran on",
     )
-    parser.add_argument("--yes", action="store_true", help="do not ask")
-    add_options(parser)
+    parser.add_argument(
+        "--wait", action="store_true", help="wait for the end of what was resumed; exit code 1 unless it succeeds"
+    )
     selection.add_options(parser)
     bulk.add_options(parser)
+    add_yes(parser)
+    add_stack(parser)
+    add_region(parser)
+    add_profile(parser)
     # None tells that it was not given.
     parser.set_defaults(run=_run, check=_check, parser=parser, since=None)
 

@@ -7,6 +7,8 @@ from io import TextIOWrapper
 
 from gotostate.plain import escaped, printable
 
+_JSON_SPACE = str.maketrans("\t\r\n", "   ")
+
 
 class Exit(IntEnum):
     """Exit codes of the command."""
@@ -28,6 +30,15 @@ def prepare_streams() -> None:
 def show(label: str, value: str) -> None:
     """Print one fact on one line."""
     print(f"{label:<13}{printable(value)}".rstrip())
+
+
+def show_json(text: str) -> None:
+    """Print JSON on one line: the same value, with escapes in place of what could act on the terminal.
+
+    text: one JSON text, or a line of one. Numbers and all other characters stay as they were written.
+    """
+    # Between tokens, where JSON has no escapes; a string holds none of these.
+    print(printable(text.translate(_JSON_SPACE)))
 
 
 def _json_escapes(error: UnicodeError) -> tuple[str, int]:

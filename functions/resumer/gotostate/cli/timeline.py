@@ -1,5 +1,6 @@
 """A story as lines for the terminal: 80 columns, ASCII where the encoding has no more, colour only where wanted."""
 
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TextIO
@@ -72,7 +73,7 @@ def lines(story: Story, screen: Screen) -> Iterator[str]:
         before = told
     if story.last.status in ENDED_BADLY:
         yield ""
-        yield f"next: gotostate plan {printable(story.last.arn)}"
+        yield f"next: gotostate plan {printable(shlex.quote(story.last.arn))}"
 
 
 class _Layout:

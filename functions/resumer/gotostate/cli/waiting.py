@@ -1,7 +1,8 @@
 """Waiting for the end of an execution that was resumed or redriven."""
 
 from gotostate.errors import NotFoundError
-from gotostate.stepfunctions import Execution, StepFunctions
+from gotostate.executions import Execution
+from gotostate.stepfunctions import StepFunctions
 
 POLL_SECONDS = 1.0
 # Reads are eventually consistent: right after the start AWS may not know the execution yet.

@@ -1,0 +1,147 @@
+"""What a bulk resume is about to do, from its options: which failures, by which plans, and who resumes them."""
+
+import argparse
+import shlex
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from gotostate import many
+from gotostate.cli import selection
+from gotostate.cli.account import Parameters, asked, parameters
+from gotostate.cli.bar import Bar
+from gotostate.cli.chosen import Chooser, Wish
+from gotostate.cli.preview import Preview
+from gotostate.cli.wording import timestamp
+from gotostate.definition import Definition
+from gotostate.errors import DefinitionError, StackError
+from gotostate.failure import Failure
+from gotostate.gathering import Gatherer, Meant, Planner
+from gotostate.many import Item
+from gotostate.memory import Memory
+from gotostate.planning import Plan
+from gotostate.resumption import Asked
+from gotostate.settings import Settings
+from gotostate.stack import Resumer, Stack
+
+_CHOSEN = "a request to the Resumer carries neither --definition nor --from-state"
+_NOT_OPTED_IN = "the Resumer touches no state machine that has not opted in by the tag gotostate"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A bulk resume that is ready to be confirmed and carried out.
+
+    gatherer: reads a failure anew before it is resumed from here. stack: whose Resumer is asked; None: all is done from
+    here. since: when it was prepared, in seconds since the epoch. rest, status: the commands that show what is left,
+    and the dead letters.
+    """
+
+    memory: Memory
+    gatherer: Gatherer
+    preview: Preview
+    stack: Stack | None
+    asked: Asked
+    since: float
+    rest: str
+    status: str
+
+
+def prepare(options: argparse.Namespace, now: float) -> Prepared:
+    """Read the failures that are meant and plan for each; changes nothing.
+
+    now: seconds since the epoch. Raises StackError, NotFoundError, ThrottledError, and DefinitionError and InputError
+    for what the options name.
+    """
+    since, until = selection.times(options, now)
+    wish = Wish.of(options)
+    aws = selection.connect(options)
+    memory = Memory(aws)
+    region = aws.client.meta.region_name
+    machines = selection.machines(aws, options, memory)
+    if isinstance(wish.definition, Definition) and len(machines) > 1:
+        raise DefinitionError(
+            f"--definition names one file, and these are {len(machines)} state machines; name one with --state-machine"
+        )
+    # Without a person who sees what is done from here, it must be known whether there is a Resumer.
+    found = parameters(options.stack, region, options.profile, is_needed=bool(options.stack) or options.yes)
+    by = asked(aws, options.reason)
+    planner = None if wish.is_plain else _planner(Chooser(memory, wish))
+    meant = Meant(machines, since, until, options.state, options.error, int(options.limit) if options.limit else None)
+    gatherer = Gatherer(memory, found.settings, by, planner, has_queue=bool(found.stack))
+    with Bar("reading", 1) as bar:
+
+        def note(read: int, total: int) -> None:
+            bar.total = total
+            bar.show(read)
+
+        gathered = gatherer.gather(meant, note)
+    stack = Stack(found.stack, region, options.profile) if found.stack else None
+    preview = Preview(
+        gathered,
+        found.stack,
+        found.source,
+        many.seconds(gathered.items, gathered.looked_at, region),
+        _why_here(found, planner),
+        tuple(_minds(found, stack, gathered.items)),
+        int(options.canary or 0),
+    )
+    return Prepared(memory, gatherer, preview, stack, by, now, _rest(options, since, until), _status(options, region))
+
+
+def _planner(chooser: Chooser) -> Planner:
+    def plan(failure: Failure, settings: Settings) -> tuple[Plan, frozenset[str], tuple[str, ...]]:
+        chosen = chooser.plan(failure, settings)
+        return chosen.plan, chosen.again, chosen.remarks
+
+    return plan
+
+
+def _why_here(found: Parameters, planner: Planner | None) -> str:
+    """Say why what is done from here is not done by the Resumer."""
+    if not found.is_known:
+        return "it is not known whether there is a Resumer"
+    return found.why or (_NOT_OPTED_IN if planner is None else _CHOSEN)
+
+
+def _minds(found: Parameters, stack: Stack | None, items: Sequence[Item]) -> Iterator[str]:
+    """Yield what a person should know of the stack and of the plans before they confirm them."""
+    if not found.is_known:
+        yield f"the stack's parameters are not known, nor whether its Resumer is to be asked: {found.why}"
+    if stack and any(item.in_queue for item in items):
+        yield from _state(stack)
+    for remark, count in Counter(remark for item in items for remark in item.remarks).items():
+        yield f"{count:,} of them: {remark}"
+
+
+def _state(stack: Stack) -> Iterator[str]:
+    """Tell of a Resumer that does not take what it is asked for now."""
+    try:
+        state = stack.state()
+    except StackError as error:
+        yield str(error)
+        return
+    if state.resumer is not Resumer.RUNNING:
+        yield f"the Resumer of the stack {stack.name} is {state.resumer}: what it is asked for waits in its queue"
+
+
+def _rest(options: argparse.Namespace, since: float, until: float | None) -> str:
+    """Return the command that shows what is left."""
+    words = ["gotostate", "list"]
+    if options.state_machine:
+        words += ["--state-machine", *options.state_machine]
+    words += ["--since", str(timestamp(since))]
+    if until is not None:
+        words += ["--until", str(timestamp(until))]
+    return shlex.join([*words, *_given(options, "error", "state", "region", "profile", "stack"), "--unresolved"])
+
+
+def _status(options: argparse.Namespace, region: str) -> str:
+    """Return the command that shows the dead letters."""
+    return shlex.join(["gotostate", "status", "--region", region, *_given(options, "stack", "profile")])
+
+
+def _given(options: argparse.Namespace, *names: str) -> Iterator[str]:
+    for name in names:
+        if value := getattr(options, name):
+            yield from (f"--{name}", value)

@@ -1,0 +1,77 @@
+"""What became of a bulk resume, for people, as JSON, and as an exit code."""
+
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from gotostate.cli import preview
+from gotostate.cli.canaries import Canary
+from gotostate.cli.handover import Done
+from gotostate.cli.plan import short_cause
+from gotostate.cli.preparing import Prepared
+from gotostate.cli.watching import Seen
+
+
+@dataclass
+class Results:
+    """What was done so far, and what was seen of it.
+
+    stopped: why the others were not resumed after the canaries; None where they were. seen: what the watching saw last;
+    None where nobody watched. missing: how many of those that were watched for did not begin. was_left: whether
+    somebody ended the watching before all had ended.
+    """
+
+    done: Done = field(default_factory=Done)
+    canaries: list[Canary] = field(default_factory=list)
+    stopped: str | None = None
+    seen: Seen | None = None
+    missing: int = 0
+    was_left: bool = False
+
+    def has_failed(self, *, waits: bool) -> bool:
+        """Tell whether something was not resumed; waits: or is not known to have succeeded, as --wait asks."""
+        has_ended_badly = self.seen is not None and bool(self.seen.failed or self.missing)
+        return bool(self.stopped or self.done.why or (waits and (has_ended_badly or self.was_left)))
+
+
+def lines(prepared: Prepared, results: Results) -> Iterator[tuple[str, str]]:
+    """Yield what is told to people, each with its label."""
+    for canary in results.canaries:
+        yield "Canary", f"{canary.arn} {canary.status}"
+        if canary.has_failed:
+            yield "Error", f"{canary.error or '(none given)'}: {short_cause(canary.cause)}"
+            yield "Next", f"gotostate plan {shlex.quote(canary.arn)}"
+    if results.stopped:
+        left = len(prepared.preview.done) - len(results.done.by)
+        yield "Mind", f"{results.stopped}, so {left:,} others were not resumed"
+    for what, number in results.done.counts.items():
+        yield what.value.capitalize(), f"{number:,}"
+    for why in sorted(set(results.done.why.values())):
+        yield "Because", why
+    if results.seen:
+        yield "Seen", told(results.seen)
+    if results.missing:
+        yield "Mind", f"{results.missing:,} did not begin; look at the dead letters: {prepared.status}"
+    if prepared.preview.gathered.items or prepared.preview.gathered.running:
+        yield "Next", prepared.rest
+
+
+def facts(prepared: Prepared, results: Results | None) -> dict[str, Any]:
+    """Return the plan and what was done as JSON has it; results: None where nothing was to be done yet."""
+    return preview.facts(prepared.preview) | {"results": results and _facts(results), "next": prepared.rest}
+
+
+def told(seen: Seen) -> str:
+    """Write in a few words what was seen of the executions."""
+    counts = (("succeeded", seen.succeeded), ("failed", seen.failed), ("running", seen.begun - seen.ended))
+    return preview.counted(counts) or "none yet"
+
+
+def _facts(results: Results) -> dict[str, Any]:
+    return {
+        "canaries": [{"execution": canary.arn, "status": canary.status} for canary in results.canaries],
+        "done": {what.value: number for what, number in results.done.counts.items()},
+        "failures": [{"execution": arn, "reason": why} for arn, why in results.done.why.items()],
+        "seen": vars(results.seen) | {"missing": results.missing} if results.seen else None,
+    }
