@@ -14,6 +14,8 @@ SAM := $(CURDIR)/.venv-sam/bin/sam
 ACCOUNT := $(BIN)/python local/account.py
 REGION ?= eu-west-1
 SOURCES := functions local tests bench
+# Of functions/, lines and branches together.
+COVERAGE := --cov --cov-report=term-missing:skip-covered --cov-fail-under=97
 # Ten times as fast as pip (docs/benchmarks.md).
 UV := .venv/bin/uv
 UV_INSTALL := $(UV) pip install --quiet --require-hashes --python
@@ -37,14 +39,17 @@ demo: setup ## Deploy into an account on this machine and watch executions recov
 
 .PHONY: test
 test: setup ## Run all tests, those on the local account too
-	@$(ACCOUNT) run -- $(BIN)/python -m pytest
+	@echo "test: deploys the template into an account on this machine, and runs all tests (about eight minutes)"
+	@$(ACCOUNT) run -- $(BIN)/python -m pytest --numprocesses auto $(COVERAGE)
 
 .PHONY: check
-check: setup ## Check format, lint, types, the template and every state machine
+check: setup ## Check format, lint, types, the template, its policies and every state machine
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/mypy
 	$(SAM) validate --lint
+	.venv-sam/bin/cfn-lint .github/real-account-role.yaml
+	$(BIN)/python -m pytest -q -p no:cacheprovider tests/unit/test_policies.py
 	npm exec --no -- asl-validator --no-arn-check $(addprefix --json-path ,$(wildcard statemachines/*.asl.json))
 
 .PHONY: local-up
@@ -59,9 +64,32 @@ local-down: .venv/.ready ## Stop it
 deploy-local: setup ## Build and deploy into the running local account
 	@$(ACCOUNT) using -- bash -c '"$$SAM" build && "$$SAM" deploy --config-env local'
 
+.PHONY: invoke
+invoke: .venv/.ready .venv-sam/.ready ## Run FUNCTION on EVENT, with no container (docs/local-invoke.md; LOCAL=1, STACK=)
+	@$(if $(LOCAL),$(ACCOUNT) using -- )$(BIN)/python local/invoke.py \
+		--function '$(FUNCTION)' --event '$(EVENT)' --stack '$(STACK)'
+
+# Lambda takes code from a bucket of its own region alone, so a package is for the bucket's region.
+VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+.PHONY: package
+package: setup ## Package a template that deploys without a clone (BUCKET=a bucket of yours)
+	@[ -n "$(BUCKET)" ] || { echo "package: name a bucket of yours: make package BUCKET=NAME" >&2; exit 2; }
+	@mkdir -p .make
+	$(SAM) build
+	$(SAM) package --s3-bucket $(BUCKET) --s3-prefix sfn-resume/$(VERSION) --output-template-file .make/packaged.yaml
+	@echo "package: .make/packaged.yaml (docs/deploy.md#from-a-release)"
+
 .PHONY: bench
 bench: setup ## Run the benchmarks (`python -m bench storm` is the storm alone)
 	@PYTHONPATH=local $(ACCOUNT) run -- $(BIN)/python -m bench
+
+.PHONY: mutants
+mutants: .venv-mutation/.ready ## Mutate the pure core and see what the tests do not notice; takes long
+	.venv-mutation/bin/python -m tests.mutants
+
+.PHONY: docs
+docs: .venv/.ready ## Write the options and the output of the command into docs/commands.md
+	@PYTHONPATH=functions/resumer:tests $(BIN)/python local/commands_doc.py
 
 .PHONY: format
 format: .venv/.ready ## Format the code

@@ -1,9 +1,28 @@
-"""No test but the end-to-end ones may reach an account, real or local."""
+"""No test but the end-to-end ones may reach an account, real or local; and these run one after the other."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
-from gotostate.errors import StackError
+from gotostate.errors import NoStackError
+from xdist.scheduler import LoadScopeScheduling
+
+_DEPLOYED = ("tests/e2e/", "tests/functional/test_local_invoke.py::", "tests/functional/test_runtime.py::")
+
+
+class _Scheduler(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+    """Gives the tests that build or deploy the template to one process, and the others, one by one, to whoever is free.
+
+    The former share a deployed stack and `.aws-sam/build`. (`--dist loadgroup` does not group with pytest 9.2.)
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "deployed" if nodeid.startswith(_DEPLOYED) else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _Scheduler:
+    """Schedule the tests of `pytest -n`."""
+    return _Scheduler(config, log)
 
 
 @pytest.fixture(autouse=True)
@@ -20,4 +39,4 @@ def no_account(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
 
 def _no_stack(name: str, region: str | None, profile: str | None, *, is_hasty: bool = True) -> Mapping[str, str]:
     """Answer for an account that no stack was deployed to; who needs one patches it again."""
-    raise StackError(f"there is no stack {name} in {region}; give its name with --stack")
+    raise NoStackError(f"there is no stack {name} in {region}; give its name with --stack")

@@ -83,3 +83,14 @@ def test_every_alarm_has_an_entry_in_the_runbook() -> None:
     alarms = {name for name, found in TEMPLATE["Resources"].items() if found["Type"] == "AWS::CloudWatch::Alarm"}
     documented = re.findall(r"^### Alarm: .*\n+`(\w+)`", RUNBOOK, re.MULTILINE)
     assert set(documented) == alarms
+
+
+def test_every_make_target_is_in_the_table() -> None:
+    targets = re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    documented = [name.removeprefix("make ") for name in re.findall(r"`(make [a-z-]+)`", table_of_targets())]
+    assert sorted(documented) == sorted(targets)
+
+
+def table_of_targets() -> str:
+    table = (ROOT / "CONTRIBUTING.md").read_text().partition("## Make targets")[2].partition("\n## ")[0]
+    return "".join(line.partition("|")[2].partition("|")[0] for line in table.splitlines())
