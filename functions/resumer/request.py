@@ -6,7 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
-from gotostate import policy, reading, recovery, report
+from gotostate import jsontext, policy, reading, recovery, report
 from gotostate.bus import Queue
 from gotostate.dashboard.answers import asked_for, failed, not_asked_for
 from gotostate.dashboard.panel import page
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 # What is kept of the function's time for the answer.
 RESERVE_SECONDS = 2.0
 
-logger = Logger(service="request")
+logger = Logger(service="request", json_serializer=jsontext.log_line)
 
 
 class RefusedRequestError(GotoStateError):

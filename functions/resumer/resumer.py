@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import measures
 from aws_lambda_powertools import Logger
-from gotostate import message, notice, recovery
+from gotostate import jsontext, message, notice, recovery
 from gotostate.bus import Bus, Queue, Topic
 from gotostate.errors import ArnError, ReportError, SettingsError, ThrottledError
 from gotostate.memory import Memory
 from gotostate.outcome import Outcome, Result
+from gotostate.plain import encodable
 from gotostate.report import Report, execution_of, redrive_due
 from gotostate.settings import Settings, settings_from
 from gotostate.stepfunctions import StepFunctions
@@ -42,7 +43,7 @@ ANSWERED = (
     "inside",
 )
 
-logger = Logger(service="resumer")
+logger = Logger(service="resumer", json_serializer=jsontext.log_line)
 
 
 def handler(event: Any, context: "LambdaContext") -> dict[str, Any]:
@@ -54,7 +55,7 @@ def handler(event: Any, context: "LambdaContext") -> dict[str, Any]:
     An event that can never be dealt with is skipped with a reason. Only what may pass (throttling, a missing
     permission, a wrong setting) is tried again, and ends in the dead-letter queue.
     """
-    if isinstance(event, dict) and isinstance(event.get("Records"), list):
+    if _is_batch(event):
         # Here and not above: it takes as long to import as all the rest, and a bare event need not wait for it.
         from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 
@@ -63,13 +64,23 @@ def handler(event: Any, context: "LambdaContext") -> dict[str, Any]:
     return _recovered(event, context)
 
 
+def _is_batch(event: object) -> bool:
+    """Tell whether an event is a batch of SQS; anything else is taken for one event, and says what is wrong with it."""
+    records = event.get("Records") if isinstance(event, dict) else None
+    return (
+        isinstance(records, list)
+        and bool(records)
+        and all(isinstance(record, dict) and isinstance(record.get("messageId"), str) for record in records)
+    )
+
+
 def _message(record: Any, context: "LambdaContext") -> dict[str, Any]:
     """Deal with one message of the queue."""
     if _seconds_left(context) < LEAST_SECONDS:
         raise ThrottledError("there is no time left in this invocation; the message goes back to the queue")
     try:
         event = json.loads(record.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         event = record.body
     return _recovered(event, context)
 
@@ -146,7 +157,8 @@ def described(outcome: Outcome) -> dict[str, Any]:
     answer["outcome"] = outcome.outcome.value
     answer["maxAttempts"] = answer.pop("max_attempts")
     answer["delaySeconds"] = answer.pop("delay_seconds")
-    return {name: answer[name] for name in ANSWERED}
+    # Lambda cannot send a lone surrogate, as an error's name may hold one that was cut.
+    return {name: encodable(value) if isinstance(value := answer[name], str) else value for name in ANSWERED}
 
 
 def _sentence(outcome: Outcome) -> str:

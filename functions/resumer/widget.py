@@ -7,7 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
-from gotostate import listing, sources
+from gotostate import jsontext, listing, sources
 from gotostate.dashboard.answers import failed, none_opted_in
 from gotostate.dashboard.chaindrawing import chain
 from gotostate.dashboard.panel import Actions, failures, message, page
@@ -47,7 +47,7 @@ stateMachine: prod-*
 ```
 """
 
-logger = Logger(service="widget")
+logger = Logger(service="widget", json_serializer=jsontext.log_line)
 
 
 def handler(event: Any, context: "LambdaContext") -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeGuard
 
 from gotostate.errors import HistoryError
 
@@ -10,6 +10,8 @@ HistoryEvent = Mapping[str, Any]
 
 # Statuses of an execution that has ended and did not succeed.
 ENDED_BADLY = ("FAILED", "TIMED_OUT", "ABORTED")
+# The year 9999, the last that a date can hold, in milliseconds since the epoch.
+LATEST_MILLISECONDS = 253_000_000_000_000
 
 
 def state_name(event: HistoryEvent, details: Mapping[str, Any]) -> str:
@@ -34,6 +36,27 @@ def optional_details(event: HistoryEvent, name: str) -> Mapping[str, Any]:
     if not isinstance(details, Mapping):
         raise HistoryError(f"{_told(event)} has no object {name}")
     return details
+
+
+def previous_id(event: HistoryEvent) -> int:
+    """Return the id of the event that led to an event; 0 where it names none. Raises HistoryError."""
+    return number_of(event, event, "previousEventId", 0)
+
+
+def number_of(event: HistoryEvent, details: Mapping[str, Any], name: str, default: int) -> int:
+    """Return a whole number of an event; the default where it has none. Raises HistoryError when it is no number."""
+    number = details.get(name, default)
+    if not isinstance(number, int) or isinstance(number, bool):
+        raise HistoryError(f"{_told(event)} has no whole number {name}")
+    return number
+
+
+def text_of(event: HistoryEvent, details: Mapping[str, Any], name: str) -> str | None:
+    """Return a text of an event that AWS may leave out. Raises HistoryError when it is no text."""
+    text = details.get(name)
+    if text is not None and not isinstance(text, str):
+        raise HistoryError(f"{_told(event)} has no text {name}")
+    return text
 
 
 def payload(event: HistoryEvent, details: Mapping[str, Any], name: str) -> str:
@@ -72,18 +95,24 @@ def succeeded_output(event: HistoryEvent) -> str | None:
 def seconds(value: object) -> float | None:
     """Return a point in time as seconds since the epoch, from what boto3, a file or an event gives; None for others.
 
-    A number of more than 1e11 is taken for milliseconds, as status-change events give them.
+    A number of more than 1e11 is taken for milliseconds, as status-change events give them. What is no time of the
+    years 1970 to 9999 as a number is none at all: whoever may send to the queue can write anything.
     """
     if isinstance(value, datetime):
         return value.timestamp()
     if isinstance(value, str):
         try:
             return datetime.fromisoformat(value).timestamp()
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
-    if isinstance(value, int | float) and not isinstance(value, bool):
+    if is_time(value):
         return value / 1000 if value > 1e11 else float(value)
     return None
+
+
+def is_time(value: object) -> TypeGuard[int | float]:
+    """Tell whether a value is a number that can be a time since the epoch, in seconds or milliseconds."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < LATEST_MILLISECONDS
 
 
 def _is_truncated(details: Mapping[str, Any], name: str) -> bool:

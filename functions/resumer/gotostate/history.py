@@ -304,7 +304,8 @@ def _parted(variables: Mapping[str, str], definition: Definition) -> tuple[dict[
 
 
 def _checked(point: FailurePoint) -> FailurePoint:
-    for name, text in (("input", point.input or "null"), *point.variables.items()):
+    given = "null" if point.input is None else point.input
+    for name, text in (("input", given), *point.variables.items()):
         try:
             jsontext.parse(text)
         except ValueError as error:

@@ -11,6 +11,7 @@ from typing import Any
 from gotostate import jsontext
 from gotostate.containers import ADDED_COMMENT, Scope, assigned_in, can_open, is_added, scopes, variable
 from gotostate.definition import Definition, free_names, jsonata_string
+from gotostate.errors import DefinitionError
 
 RECORD = "Execution.Input.resuming.inside"
 
@@ -31,8 +32,17 @@ def open_container(source: Definition, name: str) -> Definition:
 
 
 def close_container(opened: Definition, name: str) -> Definition:
-    """Give back the source of a definition in which a container was opened, byte for byte."""
-    return Definition.parse(_Closing(opened).run(name))
+    """Give back the source of a definition in which a container was opened, byte for byte.
+
+    Raises DefinitionError where it is not as it was built.
+    """
+    try:
+        text = _Closing(opened).run(name)
+    except (LookupError, ValueError) as error:
+        raise DefinitionError(
+            f"what was added inside {name!r} was changed by hand, so the source cannot be told; build the machine anew"
+        ) from error
+    return Definition.parse(text)
 
 
 class _Edits:

@@ -52,6 +52,6 @@ class Logs:
 def _line(message: str) -> dict[str, Any]:
     try:
         line = json.loads(message)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return line if isinstance(line, dict) else {}

@@ -92,8 +92,11 @@ def pattern_in(events: Iterable[HistoryEvent], child_arn: str) -> Pattern:
     """Find in a parent's history the task that started a child; reads no further than that event."""
     for event in events:
         for name in ("taskSubmittedEventDetails", "taskSucceededEventDetails"):
-            details = event.get(name) or {}
-            if f'"{child_arn}"' in (details.get("output") or ""):
+            details = event.get(name)
+            if not isinstance(details, Mapping):
+                continue
+            output = details.get("output")
+            if isinstance(output, str) and f'"{child_arn}"' in output:
                 return _pattern(f"states:{details.get('resource', '')}") or Pattern.UNKNOWN
     return Pattern.UNKNOWN
 

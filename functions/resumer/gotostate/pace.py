@@ -36,6 +36,9 @@ SHORT_WAIT_SECONDS = 0.5
 
 _THROTTLED = (
     "ThrottlingException",
+    # The Resource Groups Tagging API's own
+    # (https://docs.aws.amazon.com/resourcegroupstagging/latest/APIReference/API_GetResources.html).
+    "ThrottledException",
     "Throttling",
     "TooManyRequestsException",
     "RequestLimitExceeded",
@@ -92,7 +95,7 @@ class Pace:
             try:
                 return make()
             except Exception as error:
-                if error_code(error) in _THROTTLED:
+                if is_throttled(error):
                     self._throttled_at[operation] = self._clock()
                     self._wait(operation, random.uniform(SHORTEST_PAUSE, LONGEST_PAUSE), until)  # noqa: S311
                     continue
@@ -113,6 +116,11 @@ def error_code(error: BaseException) -> str:
     """Return AWS's code of an error; "" for one that is not AWS's."""
     response = getattr(error, "response", None) or {}
     return str(response.get("Error", {}).get("Code", ""))
+
+
+def is_throttled(error: BaseException) -> bool:
+    """Tell whether AWS refused a call as there were too many."""
+    return error_code(error) in _THROTTLED
 
 
 def _may_pass(error: Exception) -> bool:

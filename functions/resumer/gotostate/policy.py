@@ -20,6 +20,8 @@ AUTOMATIC = ("FAILED", "TIMED_OUT")
 # The last event that an execution may have (https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html).
 LAST_EVENT = 25_000
 LONGEST_QUEUE_DELAY = 900
+# A wait is not grown more often: at the highest rate, 100, a float would overflow at the 154th time.
+MOST_STEPS = 100
 _FAIL_STATE = (Why.CAUGHT, Why.WORKED, Why.FAIL_INSIDE)
 
 
@@ -190,7 +192,7 @@ def delay_seconds(failure: Failure, settings: Settings) -> int:
     It grows with each attempt; the jitter, a half either way, follows from the failure, so that a second
     delivery of the same failure gives the same input.
     """
-    grown = settings.backoff_seconds * settings.backoff_rate**failure.tries
+    grown = settings.backoff_seconds * settings.backoff_rate ** min(failure.tries, MOST_STEPS)
     jitter = 0.5 + mark_number(failure.resumed_name) % 1_000 / 1_000
     longest: float = settings.max_backoff_seconds
     # The wait counts towards the machine's own time-out, which must leave time for the work.

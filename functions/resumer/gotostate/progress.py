@@ -13,7 +13,16 @@ from typing import Any, NamedTuple
 from gotostate.containers import Scope, is_added, is_container, is_distributed, scopes
 from gotostate.definition import Definition, followers
 from gotostate.errors import HistoryError, UnclearError
-from gotostate.events import HistoryEvent, assigned_variables, details_of, optional_details, payload, state_name
+from gotostate.events import (
+    HistoryEvent,
+    assigned_variables,
+    details_of,
+    number_of,
+    optional_details,
+    payload,
+    previous_id,
+    state_name,
+)
 
 # Of the payloads of a container's events so many characters are kept; equal ones count once.
 MAX_CHARACTERS = 32_000_000
@@ -51,7 +60,7 @@ class Steps:
             self.newest_first.append(self._step(event))
 
     def _step(self, event: HistoryEvent) -> Step:
-        step = Step(event["id"], event.get("previousEventId", 0), event["type"])
+        step = Step(event["id"], previous_id(event), event["type"])
         if step.kind.endswith("StateEntered"):
             details = details_of(event, "stateEnteredEventDetails")
             return step._replace(name=state_name(event, details), text=self._text(event, details, "input"))
@@ -61,9 +70,10 @@ class Steps:
             return step._replace(name=name, text=text, assigned=self._assigned(event))
         if step.kind == "MapIterationStarted":
             details = optional_details(event, "mapIterationStartedEventDetails")
-            return step._replace(name=str(details.get("name", "")), number=int(details.get("index", -1)))
+            return step._replace(name=str(details.get("name", "")), number=number_of(event, details, "index", -1))
         if step.kind == "MapStateStarted":
-            return step._replace(number=int(optional_details(event, "mapStateStartedEventDetails").get("length", 0)))
+            details = optional_details(event, "mapStateStartedEventDetails")
+            return step._replace(number=number_of(event, details, "length", 0))
         return step
 
     def _text(self, event: HistoryEvent, details: Mapping[str, Any], name: str) -> str | None:
@@ -215,8 +225,10 @@ class _Reading:
         container, above = self._container(step, step.name, len(path))
         if container.length is None or not 0 <= step.number < container.length or step.number in container.lanes:
             raise UnclearError(f"event {step.id}: iteration {step.number} of {step.name!r} cannot have begun")
-        scope = scopes(above.body)[0]
-        self._lane_of[step.id] = container.lanes[step.number] = Lane(scope, above)
+        processor = scopes(above.body)
+        if not processor:
+            raise UnclearError(f"event {step.id}: {step.name!r} has no iterations in the definition")
+        self._lane_of[step.id] = container.lanes[step.number] = Lane(processor[0], above)
 
     def _enter(self, step: Step) -> None:
         lane = self._lane_of[step.id] = self._lane(step)

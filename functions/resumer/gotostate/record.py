@@ -161,11 +161,11 @@ class _Writing:
     def _reached(self, lane: Lane, scope: Scope) -> _Element:
         """Tell how a branch or iteration goes on that had come to a state of its own."""
         name, body, given, variables = str(lane.state), lane.body, lane.input, lane.variables
-        if body["Type"] == "Fail":
+        if body.get("Type") == "Fail":
             raise UnclearError(f"it had come to the Fail state {name!r}")
         nested = "null"
         # After a caught error, and for a Choice, the way on is not on record: the state is entered again.
-        if lane.is_left and not lane.caught and body["Type"] != "Choice":
+        if lane.is_left and not lane.caught and body.get("Type") != "Choice":
             if name not in scope["States"]:
                 raise UnclearError(f"the definition has no state {name!r} in the place where it was")
             if "Next" not in body:

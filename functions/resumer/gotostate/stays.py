@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from gotostate import jsontext
 from gotostate.containers import is_added, is_container, is_distributed, scopes, variable
 from gotostate.definition import Definition
-from gotostate.events import HistoryEvent, details_of, optional_details, seconds, state_name
+from gotostate.events import HistoryEvent, details_of, optional_details, previous_id, seconds, state_name
 from gotostate.router import MAX_WAIT_SECONDS
 
 _BACKOFF = re.compile(r"GoToState Backoff( \d+)?")
@@ -46,11 +46,11 @@ class Step(NamedTuple):
 def step_of(event: HistoryEvent) -> Step:
     """Take what is kept of an event. Raises HistoryError where it is damaged."""
     kind = event["type"]
-    step = Step(event["id"], event.get("previousEventId", 0), kind, seconds(event.get("timestamp")))
+    step = Step(event["id"], previous_id(event), kind, seconds(event.get("timestamp")))
     for ending, name in (("StateEntered", "stateEnteredEventDetails"), ("StateExited", "stateExitedEventDetails")):
         if kind.endswith(ending):
             return step._replace(name=state_name(event, details_of(event, name)))
-    details = optional_details(event, f"{kind[0].lower()}{kind[1:]}EventDetails")
+    details = optional_details(event, f"{kind[:1].lower()}{kind[1:]}EventDetails")
     number = details.get("index", details.get("length"))
     return step._replace(
         name=_text(details, "state" if kind == "EvaluationFailed" else "name"),

@@ -10,10 +10,13 @@ from gotostate.events import (
     HistoryEvent,
     assigned_variables,
     details_of,
+    number_of,
     optional_details,
     payload,
+    previous_id,
     seconds,
     state_name,
+    text_of,
 )
 from gotostate.progress import Steps
 
@@ -65,7 +68,7 @@ class _Exit:
 
     def look_at(self, event: HistoryEvent) -> None:
         """See an earlier event: an error was caught if the one before, in the list or by id, is a failure."""
-        if self.next_is_before or event["id"] == self.event.get("previousEventId", 0):
+        if self.next_is_before or event["id"] == previous_id(self.event):
             self.caught = self.caught or _is_failure(event["type"])
         self.next_is_before = False
 
@@ -115,7 +118,7 @@ class Trail:
     def look_at(self, event: HistoryEvent) -> None:
         """See an earlier event."""
         self.steps.take(event)
-        kind, previous = event["type"], event.get("previousEventId", 0)
+        kind, previous = event["type"], previous_id(event)
         if kind.endswith(("StateExited", "StateStarted")):
             self._recovered.add(previous)
         elif kind.endswith(("StateFailed", "IterationFailed")):
@@ -168,7 +171,11 @@ class Reader(Iterator[Visit]):
                 details = optional_details(event, details_name)
                 self._stopped = seconds(event.get("timestamp"))
                 self._ending = Ending(
-                    event["id"], status, details.get("error"), details.get("cause"), stopped=self._stopped
+                    event["id"],
+                    status,
+                    text_of(event, details, "error"),
+                    text_of(event, details, "cause"),
+                    stopped=self._stopped,
                 )
                 return
             if kind == "ExecutionSucceeded" and may_have_succeeded:
@@ -258,5 +265,5 @@ def _is_failure(kind: str) -> bool:
 
 def _redrive_of(event: HistoryEvent) -> tuple[int, int]:
     """Return a redrive's number and the id of the end that it undid."""
-    number = optional_details(event, "executionRedrivenEventDetails").get("redriveCount", 1)
-    return int(number), int(event.get("previousEventId", 0))
+    details = optional_details(event, "executionRedrivenEventDetails")
+    return number_of(event, details, "redriveCount", 1), previous_id(event)
