@@ -85,7 +85,7 @@ bench: setup ## Run the benchmarks (`python -m bench storm` is the storm alone)
 
 .PHONY: mutants
 mutants: .venv-mutation/.ready ## Mutate the pure core and see what the tests do not notice; takes long
-	.venv-mutation/bin/python -m tests.mutants
+	.venv-mutation/bin/python tests/mutants/run.py
 
 .PHONY: docs
 docs: .venv/.ready ## Write the options and the output of the command into docs/commands.md
@@ -98,7 +98,7 @@ format: .venv/.ready ## Format the code
 
 .PHONY: lock
 lock: .venv/.ready ## Pin the dependencies of requirements/*.in anew
-	cd requirements && for name in uv dev sam local; do $(LOCK) $$name.in -o $$name.txt; done
+	cd requirements && for name in uv dev sam local mutation; do $(LOCK) $$name.in -o $$name.txt; done
 	cd requirements && $(LOCK) resumer.in -o ../functions/resumer/requirements.txt
 LOCK := pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host
@@ -127,6 +127,11 @@ LOCK := pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no
 .venv-local/.requirements: requirements/local.txt | .venv/.requirements
 	@$(call new-venv,.venv-local)
 	@$(UV_INSTALL) .venv-local/bin/python -r requirements/local.txt
+	@touch $@
+
+.venv-mutation/.ready: requirements/mutation.txt | .venv/.requirements
+	@$(call new-venv,.venv-mutation)
+	@$(UV_INSTALL) .venv-mutation/bin/python -r requirements/mutation.txt
 	@touch $@
 
 node_modules/.ready: package-lock.json

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gotostate import jsontext
+from gotostate import history, jsontext, router
 from gotostate.definition import Definition
 from gotostate.errors import DefinitionError, GotoStateError, HistoryError, NotFailedError, StillRunningError
 from gotostate.events import HistoryEvent
@@ -307,6 +307,7 @@ def test_a_fail_state_whose_failure_was_recovered_inside_is_passed(recovered: st
         ("Task", "TaskScheduled", [("Assign/v", "S")], "States.QueryEvaluationError", Why.DONE),
         ("Task", "TaskStateEntered", [("Arguments", "S")], "States.QueryEvaluationError", Why.ENDED_IN),
         ("Pass", "PassStateEntered", [("Output/x", "S")], "States.QueryEvaluationError", Why.ENDED_IN),
+        ("Task", "TaskScheduled", [("Output/x", "Gone")], "States.QueryEvaluationError", Why.ENDED_IN),
         ("Task", "TaskFailed", [], "Boom", Why.ENDED_IN),
         ("Task", "TaskScheduled", [], "States.Timeout", Why.ENDED_IN),
         ("Parallel", "ParallelStateSucceeded", [], "States.Runtime", Why.DONE),
@@ -405,3 +406,221 @@ def test_a_later_end_than_the_reported_one_tells_its_redrives_by_the_time() -> N
     reader = Counted(events)
     assert locate(reader, definition(TWO), reported=Reported(0, stopped + 420)).ending.earlier == ()
     assert reader.taken == 2
+
+
+SUCCEEDED = [
+    STARTED,
+    entered(2, "Pass", "A"),
+    exited(3, "Pass", "A", assignedVariables={"v": "1"}),
+    entered(4, "Task", "B", '{"n":1}'),
+    exited(5, "Task", "B", assignedVariables={"v": "2"}),
+    event(6, "ExecutionSucceeded"),
+]
+FAILED = [*SUCCEEDED[:4], failed(5)]
+
+
+def test_an_execution_that_succeeded_is_told_only_where_it_is_asked_for() -> None:
+    states, events = definition(ASSIGNING), SUCCEEDED[::-1]
+    point = history.success(events, states)
+    assert (point.ending.id, point.ending.status, point.ended_in, point.resume_from) == (6, "SUCCEEDED", "B", None)
+    assert (point.input, point.variables, point.why) == (None, {}, Why.FINISHED)
+    assert history.success([events[0], STARTED], states).ended_in is None
+    # A failure is told as well: it may have come meanwhile.
+    assert history.success(FAILED[::-1], states).ending.status == "FAILED"
+    visit = last_visit(events, states, "A", may_have_succeeded=True)
+    assert visit
+    assert (visit.ended_in, visit.resume_from, visit.why, visit.variables) == ("B", "A", Why.ENDED_IN, {})
+    assert history.last_variables(events, states, may_have_succeeded=True) == {"v": "2"}
+    with pytest.raises(NotFailedError):
+        last_visit(events, states, "A")
+    with pytest.raises(NotFailedError):
+        history.last_variables(events, states)
+
+
+def test_the_variables_at_the_end_are_those_of_the_machine() -> None:
+    assert history.last_variables(FAILED[::-1], definition(ASSIGNING)) == {"v": "1"}
+
+
+def test_the_input_of_an_execution_is_in_its_first_event() -> None:
+    start = event(1, "ExecutionStarted", executionStartedEventDetails={"input": '{"n": 1.0}'})
+    assert history.input_of([failed(2), start]) == '{"n": 1.0}'
+    cut = event(1, "ExecutionStarted", executionStartedEventDetails={"inputDetails": {"truncated": True}})
+    with pytest.raises(HistoryError, match=r"^event 1 \(ExecutionStarted\) has no complete input; "):
+        history.input_of([cut])
+    with pytest.raises(HistoryError) as raised:
+        history.input_of([failed(2)])
+    assert str(raised.value) == "the history does not go back to ExecutionStarted; read the whole history"
+
+
+def test_a_state_in_which_it_did_not_end_is_found_with_the_last_one() -> None:
+    visit = last_visit(FAILED[::-1], definition(ASSIGNING), "A")
+    assert visit
+    assert (visit.ended_in, visit.resume_from) == ("B", "A")
+
+
+@pytest.mark.parametrize("kept", ["x", "{", ""])
+def test_a_recorded_text_that_is_no_json_is_not_handed_on(kept: str) -> None:
+    events = [STARTED, entered(2, "Pass", "A"), exited(3, "Pass", "A", assignedVariables={"v": kept})]
+    events += [entered(4, "Task", "B"), failed(5)]
+    with pytest.raises(HistoryError) as raised:
+        at(events, ASSIGNING)
+    assert str(raised.value).startswith("the history's v of 'B' is not JSON (Expecting ")
+    assert str(raised.value).endswith("); read it again")
+    with pytest.raises(HistoryError, match=r"^the history's input of 'B' is not JSON"):
+        at([STARTED, entered(2, "Task", "B", kept), failed(3)], ASSIGNING)
+
+
+CHOOSING = {
+    "C": {"Type": "Choice", "Choices": [{"Variable": "$.x", "IsPresent": True, "Next": "D"}], "Next": "D"},
+    "D": {"Type": "Pass", "End": True},
+}
+
+
+def test_a_choice_that_was_left_is_entered_again() -> None:
+    """Which way it took is not on record before the next state is entered; its Next is a rule's and not its own."""
+    events = [STARTED, entered(2, "Choice", "C", "[1]"), exited(3, "Choice", "C"), failed(4)]
+    point = at(events, CHOOSING)
+    assert (point.why, point.resume_from, point.input) == (Why.ENDED_IN, "C", "[1]")
+    assert (point.steps, point.failed_state, point.held, point.output) == (None, None, None, None)
+
+
+def test_between_two_states_it_goes_on_with_all_variables() -> None:
+    states = {**ASSIGNING, "B": {"Type": "Task", "Next": "A"}}
+    events = [STARTED, entered(2, "Pass", "A"), exited(3, "Pass", "A", assignedVariables={"v": "1", "w": "1"})]
+    events += [entered(4, "Task", "B"), exited(5, "Task", "B", output="[2]", assignedVariables={"w": "2"}), failed(6)]
+    point = at(events, states)
+    assert (point.why, point.resume_from, point.input) == (Why.FOLLOWED, "A", "[2]")
+    assert point.variables == {"v": "1", "w": "2"}
+
+
+def test_a_caught_state_is_entered_again_for_what_it_is() -> None:
+    """Its work is not done: that its own Catch took the error up says nothing of what succeeded before."""
+    states = {"S": {"Type": "Task", "Catch": [{"ErrorEquals": ["x"], "Next": "T"}], "Next": "T"}, "T": {"Type": "Pass"}}
+    events = [STARTED, entered(2, "Task", "S"), event(3, "TaskSucceeded"), event(4, "EvaluationFailed")]
+    point = at([*events, exited(5, "Task", "S"), event(6, "TaskSucceeded"), failed(7)], states)
+    assert (point.why, point.resume_from) == (Why.ENDED_IN, "S")
+
+
+CAUSE = "An error occurred while executing the state 'In\n' (entered at the event id #4). Bad."
+
+
+@pytest.mark.parametrize(
+    ("more", "cause", "named"),
+    [
+        ([], CAUSE, "In\n"),
+        ([event(5, "EvaluationFailed", evaluationFailedEventDetails={"state": "In"})], CAUSE, "In"),
+        ([], "x" + CAUSE, None),
+        ([], "", None),
+        ([], None, None),
+    ],
+)
+def test_the_state_that_failed_inside_is_named_where_aws_does(
+    more: list[HistoryEvent], cause: str | None, named: str | None
+) -> None:
+    states = {"P": container("Parallel", {"In": {"Type": "Pass", "End": True}})}
+    events = [STARTED, entered(2, "Parallel", "P"), event(3, "ParallelStateStarted"), entered(4, "Pass", "In"), *more]
+    ended = event(9, "ExecutionFailed", executionFailedEventDetails={"error": "States.Runtime", "cause": cause})
+    point = at([*events, ended], states)
+    assert point.failed_state == named
+    assert point.steps
+    assert [step.id for step in point.steps.newest_first][-3:] == [4, 3, 2]
+
+
+def test_nothing_is_kept_of_a_state_that_is_no_container() -> None:
+    named = event(3, "EvaluationFailed", evaluationFailedEventDetails={"state": "S"})
+    point = at([STARTED, entered(2, "Pass", "S"), named, failed(4)], {"S": {"Type": "Pass", "End": True}})
+    assert (point.steps, point.failed_state) == (None, None)
+    left = container("Parallel", {"In": {"Type": "Pass", "End": True}}, Catch=CATCH)
+    events = [STARTED, entered(2, "Parallel", "P"), event(3, "ParallelStateFailed"), exited(4, "Parallel", "P")]
+    assert at([*events, failed(5)], {"P": left, "Default price": {"Type": "Pass"}}).steps is None
+
+
+def test_the_variable_of_an_opened_container_is_told_apart() -> None:
+    states = {"P": container("Parallel", {"In": {"Type": "Pass", "End": True}})}
+    built = router.add_gotostate(definition(states), None, "P")
+    waited = exited(3, "Wait", "GoToState Backoff", assignedVariables={"gotostate0": "[0]", "gotostate1": "7"})
+    events = [STARTED, entered(2, "Wait", "GoToState Backoff"), waited, entered(4, "Parallel", "P"), failed(5)]
+    point = locate(events[::-1], built)
+    assert (point.held, point.variables) == ("[0]", {"gotostate1": "7"})
+    assert locate([*events[:2], *events[3:]][::-1], built).held is None
+    # In any other machine it is a variable like all others.
+    plain = router.add_gotostate(definition(states))
+    assert locate(events[::-1], plain, every_event=True).held is None
+    assert locate(events[::-1], plain, every_event=True).variables == {"gotostate0": "[0]", "gotostate1": "7"}
+
+
+GIVEN = '{"state":"B","input":[1.0],"variables":{"v":1.10}}'
+
+
+@pytest.mark.parametrize(
+    ("given", "why", "state", "text", "variables"),
+    [
+        ("{}", Why.START, "A", "{}", {}),
+        ("[1]", Why.START, "A", "[1]", {}),
+        ('{"resuming":false}', Why.START, "A", '{"resuming":false}', {}),
+        ('{"resuming":true}', Why.AGAIN, "B", '{"resuming":true}', {}),
+        ('{"resuming":' + GIVEN + "}", Why.AGAIN, "B", "[1.0]", {"v": "1.10"}),
+        ('{"resuming":{"state":"A","input":null}}', Why.AGAIN, "A", "null", {}),
+        ('{"resuming":null}', Why.REJECTED, None, None, {}),
+        ('{"resuming":0}', Why.REJECTED, None, None, {}),
+        ('{"resuming":1}', Why.REJECTED, None, None, {}),
+        ('{"resuming":{"state":"C","input":1}}', Why.REJECTED, None, None, {}),
+        ('{"resuming":{"state":"GoToState","input":1}}', Why.REJECTED, None, None, {}),
+        ('{"resuming":{"state":"B"}}', Why.REJECTED, None, None, {}),
+        ('{"resuming":{"state":"B","input":1,"variables":[]}}', Why.REJECTED, None, None, {}),
+        ('{"resuming":{"state":"B","input":1,"variables":null}}', Why.REJECTED, None, None, {}),
+    ],
+)
+@pytest.mark.parametrize("last", [None, "GoToState", "GoToState Enter"])
+def test_an_execution_that_ended_in_its_router_goes_where_its_input_says(
+    given: str, why: Why, state: str | None, text: str | None, variables: dict[str, str], last: str | None
+) -> None:
+    built = router.add_gotostate(definition(TWO), "B")
+    start = event(1, "ExecutionStarted", executionStartedEventDetails={"input": given})
+    waited = [entered(2, "Wait", "GoToState Backoff"), exited(3, "Wait", "GoToState Backoff")]
+    details = {**waited[1]["stateExitedEventDetails"], "assignedVariables": {"v": "0"}}
+    waited[1] = {**waited[1], "stateExitedEventDetails": details}
+    events = [start, *(waited if last == "GoToState Enter" else [])]
+    events += [*([entered(4, "Choice", last)] if last else []), failed(5)]
+    point = locate(events[::-1], built)
+    assert (point.ended_in, point.why, point.resume_from, point.input) == (last, why, state, text)
+    assert point.variables == variables
+
+
+def test_true_is_rejected_where_nothing_was_prepared() -> None:
+    built = router.add_gotostate(definition(TWO))
+    start = event(1, "ExecutionStarted", executionStartedEventDetails={"input": '{"resuming":true}'})
+    assert locate([failed(2), start], built).why is Why.REJECTED
+
+
+def test_a_rejected_input_is_told_without_a_look_at_it() -> None:
+    built = router.add_gotostate(definition(TWO))
+    reader = Counted([failed(3), entered(2, "Fail", "GoToState Rejected"), STARTED])
+    point = locate(reader, built)
+    assert (point.ended_in, point.why, point.resume_from) == ("GoToState Rejected", Why.REJECTED, None)
+    assert reader.taken == 2
+
+
+def test_an_execution_that_entered_nothing_starts_at_the_beginning() -> None:
+    start = event(1, "ExecutionStarted", executionStartedEventDetails={"input": "[1.0]"})
+    point = at([start, failed(2)], TWO)
+    assert (point.ended_in, point.why, point.resume_from, point.input) == (None, Why.START, "A", "[1.0]")
+    cut = event(1, "ExecutionStarted", executionStartedEventDetails={"inputDetails": {"truncated": True}})
+    with pytest.raises(HistoryError, match=r"^event 1 \(ExecutionStarted\) has no complete input"):
+        at([cut, failed(2)], TWO)
+
+
+def test_before_a_fail_state_it_reads_no_further_than_it_needs() -> None:
+    """Which state had its error caught decides; once that is known, an earlier one says nothing more."""
+    states: dict[str, Any] = {
+        "A": {"Type": "Task", "Next": "B"},
+        "B": {"Type": "Task", "Catch": [{"ErrorEquals": ["x"], "Next": "C"}], "Next": "C"},
+        "C": {"Type": "Task", "Next": "Stop"},
+        "Stop": {"Type": "Fail"},
+    }
+    events = [STARTED, entered(2, "Task", "A"), exited(3, "Task", "A"), entered(4, "Task", "B"), event(5, "TaskFailed")]
+    events += [exited(6, "Task", "B"), entered(7, "Task", "C"), exited(8, "Task", "C"), entered(9, "Fail", "Stop")]
+    reader = Counted([*events, failed(10)][::-1])
+    point = locate(reader, definition(states))
+    assert (point.resume_from, point.why) == ("C", Why.WORKED)
+    assert reader.taken == 7

@@ -5,14 +5,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from gotostate import nesting, policy
+from gotostate import means, nesting, policy, resumption
 from gotostate.definition import Definition, Machine
 from gotostate.failure import EarlierResume, Failure, Redrive
 from gotostate.history import FailurePoint, Why
 from gotostate.nesting import Parent, Pattern
 from gotostate.policy import Action, Decision
-from gotostate.resumption import Chain, ExecutionArn
-from gotostate.settings import PREPARE_ERRORS, Mode, Settings
+from gotostate.resumption import Asked, Chain, ExecutionArn
+from gotostate.settings import PREPARE_ERRORS, Mode, Settings, Strategy
 from gotostate.visits import Ending
 from hypothesis import given
 from hypothesis import strategies as st
@@ -309,6 +309,234 @@ def test_a_step_that_is_not_idempotent_is_not_entered_again_by_itself(
     assert decision.rule == rule
     # By hand it is said, and nothing more.
     assert [remark.rule for remark in policy.remarks(failure(), settings, again)] == [rule] * (rule != "resume")
+
+
+TAGGED: dict[str, Any] = {
+    "sources": {"max_attempts": "its tag M", "strategy": "its tag S", "not_idempotent": "its tag N"}
+}
+ADA = Asked("ada")
+DISTRIBUTED = (
+    '{"StartAt":"B","States":{"B":{"Type":"Map","End":true,"ItemProcessor":{"ProcessorConfig":{"Mode":"DISTRIBUTED"},'
+    '"StartAt":"I","States":{"I":{"Type":"Pass","End":true}}}}}}'
+)
+INSIDE = '{"StartAt":"B","States":{"B":{"Type":"Parallel","Branches":[],"End":true}}}'
+PATTERN = "as a rule comes again with the same input"
+
+
+@pytest.mark.parametrize(
+    ("case", "settings", "expected"),
+    [
+        (failure(point(status="ABORTED")), {},
+         Decision(Action.SKIP, "aborted", "it was aborted, so somebody stopped it; only a person resumes it")),
+        (failure(), {"max_attempts": 0},
+         Decision(Action.GIVE_UP, "max-attempts", "it was resumed 0 times already, the stack's MaxAttempts is 0; "
+                  "fix the cause, then resume it by hand")),
+        (failure(chain=Chain(ARN, 2, {}), redrives=1), {"max_attempts": 3, **TAGGED},
+         Decision(Action.GIVE_UP, "max-attempts", "it was resumed 2 times and redriven 1 times already, its tag M is "
+                  "3; fix the cause, then resume it by hand")),
+        (failure(redrives=3), {"max_attempts": 3},
+         Decision(Action.GIVE_UP, "max-attempts", "it was redriven 3 times already, the stack's MaxAttempts is 3; "
+                  "fix the cause, then resume it by hand")),
+        (failure(parent=Parent("p q", Pattern.UNKNOWN)), {},
+         Decision(Action.PREPARE, "parent-unknown", "it is unknown whether its parent p q waits for it; "
+                  "resume one of the two, not both", next="gotostate plan 'p q'")),
+        (failure(parent=Parent(nesting.UNNAMED, Pattern.UNKNOWN)), {},
+         Decision(Action.PREPARE, "parent-unknown", "it is unknown whether its parent (its input names no execution) "
+                  "waits for it; resume one of the two, not both")),
+        (failure(parent=Parent("p q", Pattern.SYNC, recovers=True)), {},
+         Decision(Action.SKIP, "left-to-parent", "its parent p q waits for it (.sync) and is recovered itself; "
+                  "resume the parent", needs_force=True, next="gotostate plan 'p q'")),
+        (failure(parent=Parent("p q", Pattern.SYNC)), {},
+         Decision(Action.PREPARE, "parent-not-opted-in", "its parent p q waits for it (.sync), but the parent's state "
+                  "machine has not opted in, so nobody resumes either; resume the parent", needs_force=True,
+                  next="gotostate plan 'p q'")),
+        (failure(point(Why.FINISHED, None)), {},
+         Decision(Action.PREPARE, "finished", f"{Why.FINISHED}; its output is on record in 'B'")),
+        (failure(point(Why.NOTHING, None)), {}, Decision(Action.GIVE_UP, "nothing-to-resume", Why.NOTHING)),
+        (failure(earlier=(EarlierResume("r", "FAILED", 5), EarlierResume("e f", "RUNNING", 1))), {},
+         Decision(Action.PREPARE, "resumed-before-redrive", "before its redrive it was resumed by e f, which is "
+                  "RUNNING: to resume it again may do that work twice", needs_force=True, next="gotostate plan 'e f'")),
+        (failure(original="RUNNING", chain=Chain("o p", 1, {})), {},
+         Decision(Action.PREPARE, "original-redriven", "the original execution o p was redriven meanwhile and is "
+                  "RUNNING: to resume this one as well may do its work twice", needs_force=True,
+                  next="gotostate plan 'o p'")),
+        (failure(chain=Chain(ARN, 0, {}, is_rerun=True)), {},
+         Decision(Action.PREPARE, "rerun", "a person ran an execution again that had succeeded, so only a person goes "
+                  "on with it")),
+        (failure(point(Why.CAUGHT)), {},
+         Decision(Action.PREPARE, "fail-state", f"{Why.CAUGHT}; failing was deliberate, so resuming needs approval by "
+                  "hand")),
+        (failure(point(Why.DONE)), {},
+         Decision(Action.PREPARE, "work-succeeded", f"{Why.DONE}; to enter it again does the work again: correct the "
+                  "definition, or give the next state its input")),
+        (failure(point(Why.DONE), INSIDE), {},
+         Decision(Action.PREPARE, "work-succeeded", f"{Why.DONE}; what had not finished inside it runs again: correct "
+                  "the definition, or give the next state its input")),
+        (failure(), {}, Decision(Action.RESUME, "resume", Why.ENDED_IN)),
+        (failure(failed_with("Boom")), {"prepare_errors": ("B*",), **TAGGED},
+         Decision(Action.PREPARE, "error", f"Boom {PATTERN} (the stack's PrepareErrors names B*): fix the cause, then "
+                  "resume it")),
+        (failure(failed_with("Boom")),
+         {"own_prepare_errors": ("Boom",), "sources": {"own_prepare_errors": "its tag P"}},
+         Decision(Action.PREPARE, "error", f"Boom {PATTERN} (its tag P names Boom): fix the cause, then resume it")),
+    ],
+)  # fmt: skip
+def test_what_automation_decides_word_for_word(case: Failure, settings: dict[str, Any], expected: Decision) -> None:
+    """Rules and sentences are read by programs and by people; docs/runbook.md explains each rule."""
+    assert decided(case, **settings) == expected
+
+
+def test_what_is_not_idempotent_is_named() -> None:
+    decision = policy.automatic(failure(), RESUME, Settings(not_idempotent=("B", "A"), **TAGGED), {"B", "A", "C"})
+    reason = (
+        "'A', 'B' would be entered again, and its tag N says that it is not idempotent: look whether its work was done "
+        "before you resume it"
+    )
+    assert decision == Decision(Action.PREPARE, "not-idempotent", reason)
+
+
+@pytest.mark.parametrize(
+    ("tags", "default", "expected"),
+    [
+        ({"gotostate": "on"}, Mode.RESUME,
+         Decision(Action.SKIP, "bad-tag", "the state machine's tag gotostate is 'on'; set it to resume, prepare or "
+                  "off")),
+        ({}, Mode.OFF, Decision(Action.SKIP, "not-opted-in", "the state machine has not opted in; tag it "
+                                "gotostate=resume or gotostate=prepare")),
+        ({"gotostate": "off"}, Mode.RESUME, Decision(Action.SKIP, "off", "the state machine's tag gotostate is off")),
+        ({"gotostate": "resume"}, Mode.OFF, RESUME),
+        ({}, Mode.PREPARE, Decision(Action.PREPARE, "prepare", "the stack's DefaultMode is prepare")),
+    ],
+)  # fmt: skip
+def test_what_a_tag_says_word_for_word(tags: dict[str, str], default: Mode, expected: Decision) -> None:
+    assert policy.opt_in(tags, Settings(default_mode=default)) == expected
+
+
+def test_a_child_of_a_map_run_is_told_so() -> None:
+    reason = "it is a child of a Map Run and belongs to its Map state's execution"
+    child = policy.by_arn(ExecutionArn.parse(ARN.replace("orders", "orders/label")))
+    assert child == Decision(Action.SKIP, "map-run-child", reason)
+
+
+READING = failure(definition=READS, chain=Chain(ARN, 0, None))
+WITH_A_ROLE = failure(definition=DISTRIBUTED)
+CANNOT = Redrive("it failed 15 days ago")
+
+
+def obstacle_of(case: Failure, no_room: str | None = None) -> means.Obstacle:
+    found = means.obstacle(case, no_room)
+    assert found
+    return found
+
+
+def test_the_native_redrive_is_the_means_where_a_resume_is_not_exact() -> None:
+    for case, no_room in ((READING, None), (WITH_A_ROLE, None), (failure(), "too large")):
+        redrive = Decision(Action.REDRIVE, "redrive", obstacle_of(case, no_room).reason)
+        assert policy.automatic(case, RESUME, Settings(), (), no_room) == redrive
+        assert policy.by_hand(case, Settings(), no_room) == redrive
+        assert policy.requested(case, RESUME, Settings(), ADA, no_room) == redrive
+        assert policy.wants_redrive(case, Settings(), no_room) is True
+        prepared = policy.automatic(case, PREPARE, Settings(), (), no_room)
+        said = f"not started, as its tag gotostate is prepare; would be redriven: {redrive.reason}"
+        assert prepared == Decision(Action.PREPARE, "prepare", said)
+    assert policy.wants_redrive(failure(), Settings()) is False
+    assert policy.by_hand(failure(), Settings()) == policy.BY_HAND
+    assert policy.remarks(READING, Settings()) == []
+
+
+@pytest.mark.parametrize(
+    ("why", "redrive", "cannot"),
+    [
+        (Why.ENDED_IN, CANNOT, "it failed 15 days ago"),
+        (Why.CAUGHT, None, "a redriven Fail state fails again"),
+        (Why.WORKED, Redrive(None), "a redriven Fail state fails again"),
+    ],
+)
+def test_where_neither_means_is_right_it_is_for_people(why: Why, redrive: Redrive | None, cannot: str) -> None:
+    case = replace(READING, point=point(why), redrive=redrive)
+    found = obstacle_of(case)
+    reason = f"{found.reason}; it is not redriven: {cannot}; {found.remedy}"
+    prepared = Decision(Action.PREPARE, "execution-input", reason)
+    assert policy.requested(case, RESUME, Settings(), ADA) == prepared
+    assert policy.remarks(case, Settings())[-1] == prepared
+    assert policy.by_hand(case, Settings()) == policy.BY_HAND
+    assert policy.wants_redrive(case, Settings()) is False
+    if why is Why.ENDED_IN:
+        assert policy.automatic(case, RESUME, Settings()) == prepared
+        # Nothing is said of a machine that is prepared but what holds for it.
+        assert policy.automatic(case, PREPARE, Settings()) == prepared
+
+
+def test_who_sets_the_strategy_to_gotostate_says_that_the_roles_allow_it() -> None:
+    settings = Settings(strategy=Strategy.GOTOSTATE)
+    assert decided(WITH_A_ROLE, strategy=Strategy.GOTOSTATE).rule == "resume"
+    assert decided(failure(), strategy=Strategy.GOTOSTATE).rule == "resume"
+    found = obstacle_of(READING)
+    reason = f"{found.reason}; {found.remedy}"
+    assert policy.automatic(READING, RESUME, settings) == Decision(Action.PREPARE, "execution-input", reason)
+    assert policy.by_hand(READING, settings) == policy.BY_HAND
+
+
+def test_who_sets_the_strategy_to_redrive_gets_one_or_is_told_why_not() -> None:
+    settings = Settings(strategy=Strategy.REDRIVE)
+    redrive = Decision(Action.REDRIVE, "redrive", "the stack's Strategy is redrive")
+    assert policy.automatic(failure(), RESUME, settings) == redrive
+    # Whatever else speaks for it.
+    assert policy.automatic(READING, RESUME, settings) == redrive
+    tagged = Settings(strategy=Strategy.REDRIVE, **TAGGED)
+    assert policy.automatic(failure(), RESUME, tagged).reason == "its tag S is redrive"
+    reason = "the stack's Strategy is redrive; it is not redriven: it failed 15 days ago; resume it by hand"
+    cannot = failure(redrive=CANNOT)
+    assert policy.automatic(cannot, RESUME, settings) == Decision(Action.PREPARE, "not-redrivable", reason)
+    # A person who asks for a resume has what they asked for.
+    assert policy.requested(cannot, RESUME, settings, ADA).rule == "requested"
+
+
+@pytest.mark.parametrize(
+    ("case", "rule"),
+    [
+        (failure(parent=Parent(ARN, Pattern.SYNC)), "parent-not-opted-in"),
+        (failure(parent=Parent(ARN, Pattern.UNKNOWN)), "requested"),
+        (failure(earlier=(EarlierResume("r", "RUNNING", 1),)), "resumed-before-redrive"),
+        (failure(earlier=(EarlierResume("r", "FAILED", 5),)), "requested"),
+        (failure(original="RUNNING"), "original-redriven"),
+        (failure(point(Why.NOTHING, None)), "nothing-to-resume"),
+        (failure(point(Why.CAUGHT)), "requested"),
+        (failure(point(status="ABORTED")), "requested"),
+        (failure(chain=Chain(ARN, 99, {})), "requested"),
+    ],
+)
+def test_what_a_person_asks_for_is_refused_where_it_would_do_work_twice(case: Failure, rule: str) -> None:
+    assert policy.requested(case, RESUME, Settings(), ADA).rule == rule
+    assert policy.requested(case, PREPARE, Settings(), ADA).rule == rule
+    off = Decision(Action.SKIP, "off", "it is off")
+    assert policy.requested(case, off, Settings(), ADA) == off
+
+
+def test_what_a_person_asks_for_is_told_with_their_words() -> None:
+    asked = policy.requested(failure(), RESUME, Settings(), Asked("ada", "the bank is back"))
+    assert asked == Decision(Action.RESUME, "requested", "asked for by ada: the bank is back")
+    assert policy.requested(failure(), RESUME, Settings(), ADA).reason == "asked for by ada"
+
+
+@pytest.mark.parametrize("attempt", [1, 5])
+def test_a_redrive_waits_as_long_as_a_queue_holds_a_message(attempt: int) -> None:
+    case = failure(chain=Chain(ARN, attempt - 1, {}))
+    delay = policy.delay_seconds(case, Settings())
+    assert (delay > 900) is (attempt == 5)
+    assert policy.redrive_delay_seconds(case, Settings()) == min(delay, 900)
+
+
+def test_the_wait_of_a_failure_is_the_same_in_each_release() -> None:
+    """It stands in the resumed execution's input: another one would be another start of the same failure."""
+    delays = [policy.delay_seconds(case, Settings(backoff_seconds=100_000, max_backoff_seconds=10**6))
+              for case in failures_of_attempt(1)[:4]]  # fmt: skip
+    assert delays == [119899, 122299, 116100, 140300]
+
+
+def test_a_wait_does_not_overflow() -> None:
+    case = failure(chain=Chain(ARN, resumption.MOST_TRIES, {}, redrives=resumption.MOST_TRIES))
+    assert policy.delay_seconds(case, Settings(backoff_rate=100.0)) == 86_400
 
 
 errors = st.none() | st.sampled_from([*PREPARE_ERRORS, "Boom", "States.Timeout"])

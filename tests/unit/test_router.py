@@ -29,6 +29,22 @@ def definition_of(plan: Plan) -> Definition:
     return Definition.parse(json.dumps(plan.definition("worker", "run", faulty=True), ensure_ascii=False))
 
 
+# By so much a source that is 2,000 bytes smaller than the limit is over it, with its router.
+SIZE_OVER = 4_150
+GOLDEN = sorted((ROOT / "tests" / "golden" / "router").glob("*.json"))
+
+
+@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
+def test_golden(path: Path) -> None:
+    """All that is added, in its order: machines in people's accounts are built of it (docs/gotostate-definition.md)."""
+    case = json.loads(path.read_text())
+    built = router.add_gotostate(Definition.parse(json.dumps(case["source"])), case["target"])
+    expected = {**case["source"], "StartAt": case["startAt"], "States": {**case["added"], **case["source"]["States"]}}
+    assert built.document == expected
+    assert list(built.states) == [*case["added"], *case["source"]["States"]]
+    assert built.enterable_states == list(case["source"]["States"])
+
+
 def openable(source: Definition) -> list[str]:
     return [
         name
@@ -168,8 +184,36 @@ def test_refuses_a_state_that_is_not_at_the_top_level() -> None:
 
 def test_refuses_a_definition_that_would_be_too_large() -> None:
     source = Definition.parse(SOURCE.replace("kept", "x" * (router.MAX_DEFINITION_BYTES - 2_000)))
-    with pytest.raises(DefinitionError, match=f"{router.MAX_DEFINITION_BYTES}"):
+    with pytest.raises(DefinitionError) as raised:
         router.add_gotostate(source, "A")
+    size = router.MAX_DEFINITION_BYTES + SIZE_OVER
+    assert str(raised.value) == (
+        f"with GoToState added the definition takes {size} bytes of a request, over the 983040 that Step Functions "
+        "takes; use the native redrive for this machine"
+    )
+
+
+def test_takes_a_definition_of_just_the_limit() -> None:
+    kept = router.MAX_DEFINITION_BYTES - 2_000
+    over = Definition.parse(SOURCE.replace("kept", "x" * (kept - SIZE_OVER + 1)))
+    with pytest.raises(DefinitionError, match="983041 bytes"):
+        router.add_gotostate(over, "A")
+    fits = Definition.parse(SOURCE.replace("kept", "x" * (kept - SIZE_OVER)))
+    assert router.add_gotostate(fits, "A").router_states
+
+
+def test_an_opened_container_is_named_where_the_machine_starts() -> None:
+    inner = {"StartAt": "In", "States": {"In": {"Type": "Pass", "End": True}}}
+    states = {'P "1"': {"Type": "Parallel", "Branches": [inner], "End": True}}
+    source = Definition.parse(json.dumps({"StartAt": 'P "1"', "States": states}))
+    built = router.add_gotostate(source, None, 'P "1"')
+    assert built.opened == 'P "1"'
+    assert built.states["GoToState"]["Comment"] == (
+        "Added by sfn-resume: starts at the beginning, or goes to a state that the input names."
+        ' Goes on inside "P \\"1\\"".'
+    )
+    assert router.remove_gotostate(built).document == source.document
+    assert router.add_gotostate(built).opened is None
 
 
 def test_takes_a_definition_near_the_limit() -> None:
