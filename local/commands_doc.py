@@ -1,4 +1,4 @@
-"""Writes into docs/commands.md what comes from the command itself: its options, and what it prints.
+"""Writes into docs/commands.md and the README what comes from the command itself: its options, and what it prints.
 
     PYTHONPATH=functions/resumer:tests python local/commands_doc.py
 
@@ -15,18 +15,19 @@ from pathlib import Path
 from gotostate import cli
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
-COMMANDS = DOCS / "commands.md"
+COMMANDS, README = DOCS / "commands.md", DOCS.parent / "README.md"
 OPTIONS = re.compile(r"(?<=<!-- options of )(\w+) -->\n.*?(?=<!-- end -->)", re.DOTALL)
 
 
 def main() -> None:
-    """Write the document and the picture anew."""
+    """Write the documents and the picture anew."""
     # Of the tests: only here is an account needed.
     import documented
     import scenes
 
-    text = with_options(COMMANDS.read_text(encoding="utf-8"))
-    COMMANDS.write_text(with_output(text, documented.BLOCK, documented.written), encoding="utf-8")
+    for page in (COMMANDS, README):
+        text = with_options(page.read_text(encoding="utf-8"))
+        page.write_text(with_output(text, documented.BLOCK, documented.written), encoding="utf-8")
     (DOCS / scenes.PICTURE).write_text(documented.drawn(), encoding="utf-8")
 
 

@@ -56,6 +56,8 @@ def handler(event: Any, context: "LambdaContext") -> dict[str, Any]:
     permission, a wrong setting) is tried again, and ends in the dead-letter queue.
     """
     if _is_batch(event):
+        if not event["Records"]:
+            return {"batchItemFailures": []}
         # Here and not above: it takes as long to import as all the rest, and a bare event need not wait for it.
         from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 
@@ -67,10 +69,8 @@ def handler(event: Any, context: "LambdaContext") -> dict[str, Any]:
 def _is_batch(event: object) -> bool:
     """Tell whether an event is a batch of SQS; anything else is taken for one event, and says what is wrong with it."""
     records = event.get("Records") if isinstance(event, dict) else None
-    return (
-        isinstance(records, list)
-        and bool(records)
-        and all(isinstance(record, dict) and isinstance(record.get("messageId"), str) for record in records)
+    return isinstance(records, list) and all(
+        isinstance(record, dict) and isinstance(record.get("messageId"), str) for record in records
     )
 
 

@@ -1,4 +1,4 @@
-"""What docs/commands.md shows of the command is what it prints: each block, literally, and the picture.
+"""What docs/commands.md and the README show of the command is what it prints: each block, literally, and the picture.
 
 `make docs` writes the real output into the document.
 """
@@ -13,6 +13,7 @@ import scenes
 
 TEXT = commands_doc.COMMANDS.read_text(encoding="utf-8")
 BLOCKS = documented.BLOCK.findall(TEXT)
+README = documented.BLOCK.findall(commands_doc.README.read_text(encoding="utf-8"))
 # What prints in more than one form, and its forms.
 FORMS = {
     "list": {"", "--group", "--json", "--group --json"},
@@ -35,6 +36,11 @@ def commands() -> list[str]:
 
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.partition("\n")[0].removeprefix("$ gotostate "))
 def test_what_the_document_shows_is_what_the_command_prints(block: str) -> None:
+    assert documented.written(block) == block, "run: make docs"
+
+
+@pytest.mark.parametrize("block", README, ids=lambda block: block.partition("\n")[0].removeprefix("$ gotostate "))
+def test_what_the_readme_shows_is_what_the_command_prints(block: str) -> None:
     assert documented.written(block) == block, "run: make docs"
 
 

@@ -11,6 +11,7 @@ from gotostate.cleaning import Found
 from gotostate.cli import selection
 from gotostate.cli.confirmation import confirm
 from gotostate.cli.options import add_dry_run, add_json, add_profile, add_region, add_verb, add_yes
+from gotostate.cli.selection import check_count
 from gotostate.cli.table import table
 from gotostate.cli.terminal import Exit, show, show_json
 from gotostate.errors import NotFoundError
@@ -54,8 +55,8 @@ def add_to(commands: Any) -> None:
 
 def _check(options: argparse.Namespace) -> str | None:
     days = options.days
-    if days is not None and not (days.isascii() and days.isdecimal() and int(days)):
-        return f"--days is {days!r}; give a whole number of at least 1"
+    if days is not None and (wrong := check_count("days", days)):
+        return wrong
     if days is not None and options.all:
         return "--all keeps nothing for the days it ran in; leave --days or --all out"
     if options.dry_run and options.yes:

@@ -11,7 +11,8 @@ def read_text(name: str, kind: type[GotoStateError]) -> str:
     """Return what a file holds. Raises an error of the given kind that names the file."""
     try:
         return Path(name).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    # ValueError: what is not UTF-8, and a name with a character that no file system takes.
+    except (OSError, ValueError) as error:
         raise kind(f"{name} cannot be read: {error}") from error
 
 

@@ -125,7 +125,10 @@ def _resume(options: argparse.Namespace) -> Exit:
     wish = Wish.of(options)
     account = Account.of(options.arn, options.stack, options.profile)
     failure, memory = _failure(account, wish), account.memory
-    settings = replace(account.settings, strategy=Strategy(options.strategy or account.settings.strategy))
+    settings = account.settings
+    if options.strategy:
+        sources = {**settings.sources, "strategy": "your --strategy"}
+        settings = replace(settings, strategy=Strategy(options.strategy), sources=sources)
     for remark in policy.remarks(failure, settings):
         if remark.needs_force and not options.force:
             raise NeedsForceError(f"{remark.reason}: {remark.next}; to resume this one all the same add --force")
