@@ -92,6 +92,7 @@ def check(code: int, printed: str) -> None:
 
 @examples(80)
 @given(lines)
+@example(["clean", "--days", "9" * 5_000])
 @example(["plan", FAILED + BYTE])
 @example(["resume", FAILED, "--input", "[" * 100_000])
 @example(["resume", FAILED, "--input", f"@{BYTE}"])

@@ -1,12 +1,14 @@
 """Spoiled histories and definitions: an answer or a typed error, of every reader of them."""
 
+import copy
 import json
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from fuzz.spoiled import LONE, examples, nested, spoiled, spoiled_texts, written
+import pytest
+from fuzz.spoiled import LONE, at, examples, nested, places, spoiled, spoiled_texts, written
 from gotostate import containers, history, means, nesting, planning, router
 from gotostate.definition import Definition
 from gotostate.errors import GotoStateError
@@ -22,7 +24,19 @@ GOLDEN = Path(__file__).parents[1] / "golden" / "history"
 ARN = "arn:aws:states:eu-west-1:123456789012:execution:orders:order-17"
 MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:orders"
 CASES = [json.loads(path.read_text()) for path in sorted(GOLDEN.glob("*.json"))]
-DOCUMENTS = [case["definition"] for case in CASES]
+WITHIN = {
+    "StartAt": "In",
+    "States": {"In": {"Type": "Pass", "Assign": {"v": 1}, "Next": "Out"}, "Out": {"Type": "Succeed"}},
+}
+BOTH = {"Type": "Parallel", "Branches": [WITHIN], "End": True}
+# A Map that holds a Parallel.
+ITEMS = {
+    "Type": "Map",
+    "ItemSelector": {"x.$": "$$.Map.Item.Value"},
+    "ItemProcessor": {"StartAt": "Both", "States": {"Both": BOTH}},
+    "End": True,
+}
+DOCUMENTS = [*(case["definition"] for case in CASES), {"StartAt": "Items", "States": {"Items": ITEMS}}]
 INSIDE = next(case for case in CASES if "parallel" in json.dumps(case["definition"]).lower())
 # A router, a container that was opened, and a JSONata machine among them.
 BUILT = [
@@ -67,6 +81,9 @@ cases = st.sampled_from(CASES)
 @example(
     (INSIDE, [*INSIDE["history"]["events"], {"id": 99, "type": "ExecutionRedriven", "previousEventId": None}]), True
 )
+@example((INSIDE, [{"id": 1, "type": ""}]), True)
+@example((INSIDE, [{"id": 1, "type": "x", "taskSubmittedEventDetails": {"output": True}}]), True)
+@example((INSIDE, [{"id": 1, "type": "x", "taskSubmittedEventDetails": 7}]), True)
 def test_any_history_is_read_or_refused(given_case: Any, every_event: bool) -> None:
     case, spoilt = given_case
     definition, events = Definition.parse(json.dumps(case["definition"])), events_of(spoilt)
@@ -131,6 +148,21 @@ def test_any_definition_is_read_or_refused(text: str) -> None:
             ask(built)
             typed(router.remove_gotostate, built)
     typed(router.remove_gotostate, definition)
+
+
+OPENED = [document for document in BUILT if "Goes on inside" in json.dumps(document)]
+
+
+@pytest.mark.parametrize("kind", ["Map", "Parallel"])
+def test_a_built_machine_that_somebody_changed_is_read_or_refused(kind: str) -> None:
+    """Each thing in it is taken out once."""
+    document = next(document for document in OPENED if any(s["Type"] == kind for s in document["States"].values()))
+    for path in list(places(document)):
+        changed = copy.deepcopy(document)
+        del at(changed, path[:-1])[path[-1]]
+        if definition := typed(Definition.parse, json.dumps(changed)):
+            ask(definition)
+            typed(router.remove_gotostate, definition)
 
 
 def ask(definition: Definition) -> None:

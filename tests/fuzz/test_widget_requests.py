@@ -169,4 +169,19 @@ def test_the_harness_would_see_a_change() -> None:
         request.handler(ASKED, context)
         assert len(account.sent) == 1
         account.now += 600
-        assert sweeper.handler(None, Context())["swept"] == 1
+        schedule: Any = Context()
+        assert sweeper.handler(None, schedule)["swept"] == 1
+
+
+def test_where_aws_throttles_the_index_of_tags_it_is_later_and_no_error() -> None:
+    def throttle(operation: str, body: Any) -> None:
+        if operation == "GetResources":
+            raise RefusalError("ThrottledException")
+
+    with pytest.MonkeyPatch.context() as patch:
+        account, log = setting(patch), Log(widget.logger, patch)
+        account.gate = throttle
+        context: Any = Context()
+        assert sweeper.handler(None, context)["machines"] == 0
+        assert "Not now" in widget.handler(LIST, context)
+        assert not [line for line in log.lines() if line["level"] == "ERROR"]

@@ -8,7 +8,7 @@ import pytest
 from gotostate import history, jsontext
 from gotostate.definition import Definition
 from gotostate.errors import UnclearError
-from gotostate.progress import MAX_CHARACTERS, Container, read_progress
+from gotostate.progress import MAX_CHARACTERS, Container, open_lanes, read_progress
 from gotostate.record import Earlier, Record, record_of
 from gotostate.router import add_gotostate, remove_gotostate
 from histories import History
@@ -348,6 +348,48 @@ def test_a_nested_map_over_an_objects_members_runs_as_a_whole_with_all_around_it
         recorded(nested(), story)
 
 
+def test_a_nested_container_that_had_begun_nothing_is_entered_as_a_whole() -> None:
+    story = History()
+    started = story.parallel_starts(story.enter("Parallel", "P", 0))
+    story.map_starts(story.enter("Map", "Inner", started, "[1, 2]"), 2)
+    story.fails(story.task("B", started), within="Parallel")
+    record = recorded(nested(), story)
+    assert elements(record) == [at("Inner", [1, 2]), at("B")]
+    assert record.again == {"Inner", "X", "Y", "B"}
+
+
+def test_a_nested_parallel_goes_on_inside() -> None:
+    inner = parallel(sequence("L"), sequence("R"))
+    definition = machine(M=mapping({"StartAt": "Both", "States": {"Both": inner}}))
+    story = History()
+    begun = story.iterates("M", 0, story.map_starts(story.enter("Map", "M", 0), 1))
+    started = story.parallel_starts(story.enter("Parallel", "Both", begun, '"i"'))
+    story.task("L", started, '"i"', '"l"')
+    story.ends(0, "States.Timeout")
+    # Its other branch had not begun.
+    assert elements(recorded(definition, story)) == [at("Both", "i", inside=[1, 2]), {"output": "l"}, at("R", "i")]
+
+
+def test_a_nested_map_of_a_jsonata_machine_goes_on_inside_whatever_its_items_were() -> None:
+    """A JSONata Map takes its items from an array alone (Items), so its input may be an object."""
+    document = {**nested().document, "QueryLanguage": "JSONata"}
+    document["States"]["P"]["Branches"][0]["States"]["Inner"]["Items"] = "{% $states.input.items %}"
+    story = History()
+    started = story.parallel_starts(story.enter("Parallel", "P", 0))
+    begun = story.map_starts(story.enter("Map", "Inner", started, '{"items": [1]}'), 1)
+    story.task("X", story.iterates("Inner", 0, begun), "1")
+    story.fails(story.task("B", started), within="Parallel")
+    record = recorded(Definition.parse(json.dumps(document)), story)
+    assert elements(record) == [at("Inner", {"items": [1]}, inside=[2]), at("B"), at("X", 1, v=None)]
+
+
+def test_the_branches_and_iterations_that_were_in_a_state_at_the_end() -> None:
+    """In the order of their numbers: Y of the first iteration, and B; the second had finished."""
+    point = history.locate(nested_story().newest_first, nested())
+    assert point.steps
+    assert [lane.state for lane in open_lanes(read_progress(point.steps, nested(), "P"))] == ["Y", "B"]
+
+
 def test_what_had_begun_and_runs_again() -> None:
     story = History()
     started = story.map_starts(story.enter("Map", "M", 0), 3)
@@ -456,6 +498,12 @@ def nothing_that_began(story: History) -> None:
     begun(story)
 
 
+def an_output_that_is_cut_off(story: History) -> None:
+    reserved = story.task("Reserve", story.iterates("M", 0, begun(story)), "{}", "{}")
+    story.task("Charge", reserved, "{}", "{}")
+    story.events[-1]["stateExitedEventDetails"] = {"name": "Charge", "outputDetails": {"truncated": True}}
+
+
 @pytest.mark.parametrize(
     ("write", "says"),
     [
@@ -466,6 +514,7 @@ def nothing_that_began(story: History) -> None:
         (an_iteration_twice, "cannot have begun"),
         (an_iteration_too_many, "cannot have begun"),
         (an_input_that_is_cut_off, "the input of 'Reserve' is cut off"),
+        (an_output_that_is_cut_off, "an output is cut off"),
         (variables_that_are_cut_off, "variables are cut off"),
         (nothing_that_began, "had begun"),
     ],
@@ -476,6 +525,49 @@ def test_what_is_not_certain_is_not_guessed(write: Callable[[History], None], sa
     story.ends(0)
     with pytest.raises(UnclearError, match=says):
         recorded(ITEMS, story)
+
+
+def a_nested_iteration_of_a_map_that_was_not_entered(story: History, started: int) -> None:
+    story.iterates("Inner", 0, story.map_starts(story.task("B", started), 1))
+
+
+def a_branch_that_is_left_before_it_began(story: History, started: int) -> None:
+    story.leave("Task", "B", started)
+
+
+@pytest.mark.parametrize(
+    ("write", "says"),
+    [
+        (a_nested_iteration_of_a_map_that_was_not_entered, "is of 'Inner', which was not entered before"),
+        (a_branch_that_is_left_before_it_began, "'B' is left, and its branch had not begun"),
+    ],
+)
+def test_what_is_not_certain_of_a_branch_is_not_guessed(write: Callable[[History, int], None], says: str) -> None:
+    story = History()
+    write(story, story.parallel_starts(story.enter("Parallel", "P", 0)))
+    story.ends(0)
+    with pytest.raises(UnclearError, match=says):
+        recorded(nested(), story)
+
+
+def test_iterations_that_the_definition_does_not_have_are_not_guessed() -> None:
+    story = History()
+    story.iterates("M", 0, begun(story))
+    story.ends(0)
+    with pytest.raises(UnclearError, match="'M' has no iterations in the definition"):
+        recorded(machine(M={"Type": "Map", "End": True}), story)
+
+
+def test_a_fail_state_that_a_branch_had_come_to_is_not_passed_over() -> None:
+    """Another branch may be what the execution ended by; somebody decided here that the run must fail."""
+    stop = {"StartAt": "Stop", "States": {"Stop": {"Type": "Fail"}}}
+    story = History()
+    started = story.parallel_starts(story.enter("Parallel", "P", 0))
+    story.task("A", started)
+    story.enter("Fail", "Stop", started)
+    story.ends(0, "States.Timeout")
+    with pytest.raises(UnclearError, match="it had come to the Fail state 'Stop'"):
+        recorded(machine(P=parallel(sequence("A"), stop)), story)
 
 
 @pytest.mark.parametrize(("length", "fits"), [(1_000, True), (1_001, False)])
