@@ -121,14 +121,19 @@ def _run(options: argparse.Namespace) -> Exit:
         return Exit.UNCONFIRMED
 
 
+def _settings(account: Account, strategy: str | None) -> Settings:
+    """Return what holds for the failure, with the means that the person chose, if they chose one."""
+    settings = account.settings
+    if strategy is None:
+        return settings
+    return replace(settings, strategy=Strategy(strategy), sources={**settings.sources, "strategy": "your --strategy"})
+
+
 def _resume(options: argparse.Namespace) -> Exit:
     wish = Wish.of(options)
     account = Account.of(options.arn, options.stack, options.profile)
     failure, memory = _failure(account, wish), account.memory
-    settings = account.settings
-    if options.strategy:
-        sources = {**settings.sources, "strategy": "your --strategy"}
-        settings = replace(settings, strategy=Strategy(options.strategy), sources=sources)
+    settings = _settings(account, options.strategy)
     for remark in policy.remarks(failure, settings):
         if remark.needs_force and not options.force:
             raise NeedsForceError(f"{remark.reason}: {remark.next}; to resume this one all the same add --force")
