@@ -53,6 +53,8 @@ def release(bucket: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def key() -> Iterator[str]:
     """A KMS key with the policy that docs/deploy.md shows."""
+    if "AWS_ENDPOINT_URL" not in os.environ:
+        pytest.skip("in a real account: .github/real-account-role.yaml allows no KMS key, as it could not be deleted at once")
     client = boto3.client("kms")
     documented = re.search(r"```json\n(.*?)```", (ROOT / "docs" / "deploy.md").read_text(), re.DOTALL)
     assert documented
