@@ -16,6 +16,9 @@ REGION ?= eu-west-1
 SOURCES := functions local tests bench
 # Of functions/, lines and branches together.
 COVERAGE := --cov --cov-report=term-missing:skip-covered --cov-fail-under=97
+# pytest-cov has no limit of branches alone.
+BRANCHES := import json, sys; found = json.load(sys.stdin)["totals"]["percent_branches_covered"]; \
+	print(f"test: {found:.2f} % of the branches are covered; 97 % have to be"); sys.exit(found < 97)
 # Ten times as fast as pip (docs/benchmarks.md).
 UV := .venv/bin/uv
 UV_INSTALL := $(UV) pip install --quiet --require-hashes --python
@@ -41,6 +44,7 @@ demo: setup ## Deploy into an account on this machine and watch executions recov
 test: setup ## Run all tests, those on the local account too
 	@echo "test: deploys the template into an account on this machine, and runs all tests (about eight minutes)"
 	@$(ACCOUNT) run -- $(BIN)/python -m pytest --numprocesses auto $(COVERAGE)
+	@$(BIN)/coverage json --quiet -o - | $(BIN)/python -c '$(BRANCHES)'
 
 .PHONY: check
 check: setup ## Check format, lint, types, the template, its policies and every state machine

@@ -5,7 +5,12 @@ from typing import Any
 
 import pytest
 from gotostate.errors import NoStackError
+from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
+
+# No test is timed: a machine may be busy with something else.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 _DEPLOYED = ("tests/e2e/", "tests/functional/test_local_invoke.py::", "tests/functional/test_runtime.py::")
 

@@ -54,7 +54,7 @@ def release(bucket: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def key() -> Iterator[str]:
     """A KMS key with the policy that docs/deploy.md shows."""
     if "AWS_ENDPOINT_URL" not in os.environ:
-        pytest.skip("in a real account: .github/real-account-role.yaml allows no KMS key, as it could not be deleted at once")
+        pytest.skip("in a real account: its role may create no KMS key, which could not be deleted at once")
     client = boto3.client("kms")
     documented = re.search(r"```json\n(.*?)```", (ROOT / "docs" / "deploy.md").read_text(), re.DOTALL)
     assert documented

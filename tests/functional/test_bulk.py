@@ -7,6 +7,7 @@ import json
 import shlex
 import tracemalloc
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from fake_account import ADA, BEGINNING, Account, RefusalError, Wired, execution_arn, failure_events, machine_arn
 from gotostate import cli, recovery
 from gotostate.cli import bulk, preparing
+from gotostate.cli.watching import Seen, Watch
 from gotostate.errors import NoStackError, StackError
 from gotostate.events import HistoryEvent
 from gotostate.memory import Memory
@@ -23,6 +25,7 @@ from gotostate.outcome import Outcome
 from gotostate.report import Report
 from gotostate.settings import settings_from
 from gotostate.stack import Hold, Queue, State
+from histories import History
 
 Capture = pytest.CaptureFixture[str]
 NOW = BEGINNING + 86_400
@@ -596,6 +599,108 @@ def test_what_would_be_done_otherwise_than_it_was_shown_is_left(
     assert "Because      what would be done about it has changed since it was shown: " in printed
 
 
+EACH = {
+    "Type": "Map",
+    "ItemProcessor": {"StartAt": "Pay", "States": {"Pay": task("pay", End=True)}},
+    "End": True,
+}
+
+
+@pytest.mark.parametrize("refused_form", ["Goes on inside", ""])
+def test_a_map_that_aws_does_not_take_opened_is_resumed_as_a_whole_if_it_takes_that(
+    account: Account, capsys: Capture, refused_form: str
+) -> None:
+    account.add_machine("orders", {"StartAt": "Each", "States": {"Each": EACH}}, {"gotostate": "resume"})
+    story = History("[1,2]")
+    before = story.iterates("Each", 0, story.map_starts(story.enter("Map", "Each", 0, "[1,2]"), 2))
+    story.iterated("Each", 0, story.task("Pay", before, "1", "1"))
+    story.fails(story.task("Pay", story.iterates("Each", 1, before), "2"), within="Map")
+    account.add_failure("orders", "order-17", story.newest_first[::-1], story.input)
+
+    def gate(operation: str, body: Any) -> None:
+        if operation == "CreateStateMachine" and refused_form in str(body["definition"]):
+            raise RefusalError("InvalidDefinition", "SCHEMA_VALIDATION_FAILED")
+
+    account.gate = gate
+    code = resume("--state-machine", "orders", "--since", "2026-01-01", "--yes")
+    printed = capsys.readouterr().out
+    if refused_form:
+        (run,) = started(account)
+        assert "inside" not in json.loads(run.input)["resuming"]
+        assert (code, "Resumed      1\n" in printed) == (0, True)
+    else:
+        assert (code, started(account), "Not resumed  1\n" in printed) == (1, [], True)
+
+
+def test_what_is_redriven_while_it_is_read_runs_again(account: Account, stack: FakeStack, capsys: Capture) -> None:
+    fail(account, "orders", 3)
+
+    def gate(operation: str, body: Any) -> None:
+        if operation == "DescribeExecution":
+            account.gate = lambda operation, body: None
+            account.redrive(body["executionArn"])
+
+    account.gate = gate
+    assert resume("--state-machine", "orders", "--dry-run") == 0
+    assert "2 failures: 2 to resume, 1 more run again already\n" in capsys.readouterr().out
+
+
+def test_what_aws_answers_that_nobody_expected_ends_it_before_anything_is_done(
+    account: Account, stack: FakeStack, capsys: Capture
+) -> None:
+    fail(account, "orders", 2)
+
+    def gate(operation: str, body: Any) -> None:
+        if operation == "GetExecutionHistory":
+            raise RefusalError("UnheardOfException", "never seen before")
+
+    account.gate = gate
+    assert resume("--state-machine", "orders", "--yes") == 1
+    assert "never seen before" in capsys.readouterr().err
+    assert (account.changes, stack.sent) == ([], [])
+
+
+@pytest.mark.parametrize("parent_waits", [True, False])
+def test_what_was_chosen_takes_up_no_child_that_its_parent_waits_for(
+    account: Account, capsys: Capture, parent_waits: bool
+) -> None:
+    """An error that automation leaves to people is no hindrance to a person."""
+    account.retag("refunds", **{"gotostate:prepare-errors": "BankDown"})
+    fail(account, "refunds", 1)
+    call = task("x") | {"Resource": f"arn:aws:states:::states:startExecution{'.sync:2' if parent_waits else ''}"}
+    call["Parameters"] = {"StateMachineArn": machine_arn("refunds")}
+    account.add_machine("parent", {"StartAt": "T", "States": {"T": {**call, "End": True}}}, {"gotostate": "resume"})
+    parent = account.add_failure("parent", "p", failure_events("T"))
+    account.runs[execution_arn("refunds", "Charge-0")].input = json.dumps({STARTED_BY: parent})
+    assert resume("--state-machine", "refunds", "--from-state", "Charge", "--yes") == 0
+    assert len(started(account, "refunds")) == (0 if parent_waits else 1)
+    assert (f"refused: its parent {parent} waits for it" in capsys.readouterr().out) is parent_waits
+
+
+def test_the_preview_says_which_state_is_entered_where_it_is_another_one(account: Account, capsys: Capture) -> None:
+    fail(account, "orders", 1)
+    run, before = account.runs[execution_arn("orders", "Charge-0")], failure_events("Reserve")[1]
+    first, entered, last = run.events
+    run.events = [first, before, {**entered, "id": 3}, {**last, "id": 4}]
+    assert resume("--state-machine", "orders", "--from-state", "Reserve", "--dry-run") == 0
+    assert "  from: Reserve\n" in capsys.readouterr().out
+    assert resume("--state-machine", "orders", "--from-state", "Charge", "--dry-run") == 0
+    assert "  from: " not in capsys.readouterr().out
+
+
+def test_a_definition_that_aws_refuses_is_told(account: Account, capsys: Capture) -> None:
+    fail(account, "orders", 1)
+
+    def gate(operation: str, body: Any) -> None:
+        if operation == "CreateStateMachine":
+            raise RefusalError("InvalidDefinition", "SCHEMA_VALIDATION_FAILED: at /States/Charge")
+
+    account.gate = gate
+    assert resume("--state-machine", "orders", "--yes") == 1
+    assert "Not resumed  1\n" in (printed := capsys.readouterr().out)
+    assert "SCHEMA_VALIDATION_FAILED: at /States/Charge" in printed
+
+
 UNKNOWN = [
     (refused("AccessDenied", "not authorized"), "not authorized"),
     (refused("Throttling", "Rate exceeded"), "Rate exceeded"),
@@ -767,7 +872,91 @@ def test_in_place_of_a_canary_that_goes_on_already_comes_another(
     assert [run.arn.split(":")[7].partition("-resume-")[0] for run in started(account)] == ["Charge-1", "Charge-0"]
 
 
+def test_a_canary_that_has_ended_by_then_is_told_as_it_ended(
+    account: Account, stack: FakeStack, capsys: Capture
+) -> None:
+    account.add_machine("refunds-with-GoToState", ORDERS, {})
+    fail(account, "orders", 1)
+    fail(account, "refunds", 1)
+
+    def gate(operation: str, body: Any) -> None:
+        for run in started(account):
+            account.end(run.arn, "SUCCEEDED")
+
+    account.gate = gate
+    assert resume("--since", "2h", "--canary", "2", "--yes") == 1
+    (canary,) = started(account)
+    assert f"Canary       {canary.arn} SUCCEEDED\n" in capsys.readouterr().out
+
+
+def test_there_may_be_fewer_failures_than_canaries(account: Account, stack: FakeStack, capsys: Capture) -> None:
+    fail(account, "orders", 2)
+
+    def gate(operation: str, body: Any) -> None:
+        for run in started(account):
+            account.end(run.arn, "SUCCEEDED")
+
+    account.gate = gate
+    assert resume("--state-machine", "orders", "--canary", "5", "--yes") == 0
+    assert "Resumed      2\n" in capsys.readouterr().out
+    assert (len(started(account)), stack.sent) == (2, [])
+
+
 # ---- Watching -------------------------------------------------------------------------------------
+
+
+def test_what_is_redriven_is_watched_by_itself(account: Account, stack: FakeStack, capsys: Capture) -> None:
+    """A listing is by the start, so it may not reach what was redriven; the Resumer takes a while to begin."""
+    account.retag("orders", **{"gotostate:strategy": "redrive"})
+    fail(account, "orders", 2)
+    stack.mapping = "Disabled"
+    looks: list[str] = []
+
+    def begin(operation: str, body: Any) -> None:
+        if operation == "DescribeExecution" and stack.sent:
+            looks.append(body["executionArn"])
+        if len(looks) == 3:
+            account.gate = end
+            stack.mapping = "Enabled"
+            for event in stack.sent:
+                stack.recover(event)
+
+    def end(operation: str, body: Any) -> None:
+        if operation == "DescribeExecution":
+            for run in account.runs.values():
+                if run.redrives:
+                    account.end(run.arn, "SUCCEEDED")
+
+    account.gate = begin
+    assert resume("--state-machine", "orders", "--wait", "--yes") == 0
+    printed = capsys.readouterr().out
+    assert "  redriven: " in printed
+    assert "Seen         2 succeeded\n" in printed
+    assert started(account) == []
+
+
+def test_watching_reads_no_listing_further_back_than_the_resumes(
+    account: Account, stack: FakeStack, capsys: Capture
+) -> None:
+    """Of the thousands of resumes that ended long before it reads a page."""
+    fail(account, "orders", 1)
+    assert resume("--state-machine", "orders", "--yes") == 0
+    (old,) = started(account)
+    account.now += 3_600
+    account.runs |= {f"{old.arn}-{number}": replace(old, arn=f"{old.arn}-{number}") for number in range(2_500)}
+    recent = account.add_failure("orders", "later", failure_events("Charge"))
+    item = Watched(recent, f"{old.arn}-none")
+    account.calls.clear()
+    assert Watch(account.memory(), [item], account.now).look() == Seen(0, 0, 0)  # type: ignore[list-item]
+    assert account.calls == {"ListExecutions": 1}
+
+
+@dataclass
+class Watched:
+    """What a watch needs of a failure and of its resume."""
+
+    execution: str
+    target: str
 
 
 def test_it_waits_for_the_ends_and_tells_of_them(account: Account, stack: FakeStack, capsys: Capture) -> None:

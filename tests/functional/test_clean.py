@@ -5,9 +5,9 @@ import sys
 from typing import Any
 
 import pytest
-from fake_account import Account, RefusalError, Wired, failure_events, machine_arn
-from gotostate import cli, recovery
-from gotostate.cleaning import SETTLE_SECONDS
+from fake_account import Account, RefusalError, Version, Wired, failure_events, machine_arn
+from gotostate import cleaning, cli, recovery
+from gotostate.cleaning import MOST_VERSIONS, SETTLE_SECONDS
 from gotostate.cli import clean
 from gotostate.cli.terminal import Exit
 from gotostate.housekeeping import DELETING_TAG
@@ -152,6 +152,10 @@ def test_the_json_of_the_plan_and_of_what_was_done(account: Account, capsys: Cap
     assert run(account, "--json", "--yes") == 0
     deleted = json.loads(capsys.readouterr().out)["deleted"]
     assert deleted == {"machines": [machine_arn(OLD)], "versions": told[BUSY]["versions"]}
+    # What is left is needed.
+    assert run(account, "--json", "--yes") == 0
+    again = json.loads(capsys.readouterr().out)
+    assert again["deleted"] == {"machines": [], "versions": []}
 
 
 def test_all_deletes_what_has_nothing_running(account: Account, capsys: Capture) -> None:
@@ -183,6 +187,55 @@ def test_what_is_used_while_it_waits_stays_and_is_as_before(account: Account, ca
     assert run(account, "--yes") == 1
     assert f"Stays        {machine_arn(OLD)}: somebody uses it" in capsys.readouterr().out
     assert account.machines[machine_arn(OLD)].tags == tags
+
+
+def test_what_got_its_source_tag_back_while_it_waits_stays(account: Account, capsys: Capture) -> None:
+    """Another sweep gave it back, so that a Resumer may start it by now."""
+    machine = account.machines[machine_arn(OLD)]
+
+    def gate(operation: str, body: Any) -> None:
+        if operation == "ListTagsForResource" and body["resourceArn"] == machine.arn:
+            machine.tags[SOURCE_TAG] = source_tag(machine_arn("old"))
+
+    account.gate = gate
+    assert run(account, "--yes") == 1
+    assert f"Stays        {machine.arn}: somebody uses it" in capsys.readouterr().out
+    assert account.machines[machine.arn].deleting is None
+
+
+def test_what_is_gone_by_the_time_it_is_looked_at_is_left_out(account: Account, capsys: Capture) -> None:
+    def gate(operation: str, body: Any) -> None:
+        if operation == "DescribeStateMachine":
+            account.machines.pop(machine_arn(OLD), None)
+
+    account.gate = gate
+    assert run(account, "--dry-run") == 0
+    printed = capsys.readouterr().out
+    assert OLD not in printed
+    assert BUSY in printed
+
+
+def test_of_very_many_versions_a_few_go_each_time_and_the_machine_last(account: Account, capsys: Capture) -> None:
+    machine = account.machines[machine_arn(OLD)]
+    machine.versions = [Version(f"{machine.arn}:{number}", machine.revision, "") for number in range(1, 31)]
+    assert run(account, "--dry-run") == 0
+    assert "  stays: it has 30 versions; the old ones are deleted first\n" in capsys.readouterr().out
+    assert run(account, "--yes") == 0
+    left = len(machine.versions)
+    assert left == 30 - MOST_VERSIONS
+    assert run(account, "--yes") == 0
+    assert machine.deleting
+
+
+def test_a_version_that_runs_by_now_is_not_deleted(account: Account) -> None:
+    """A resume began between the look and the deletion."""
+    aws = Wired(account)
+    arn = machine_arn(BUSY)
+    found = cleaning.look(aws, arn, cleaning.machines(aws)[arn], now=account.now, keep=30 * DAY)
+    first, second = found.versions
+    aws.start(first, "by-hand", "{}")
+    assert cleaning.delete_versions(aws, found) == [second]
+    assert first in [version.arn for version in account.machines[arn].versions]
 
 
 def test_an_interruption_leaves_the_machine_as_it_was(account: Account) -> None:

@@ -11,6 +11,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 from fake_account import Account, RefusalError, Wired, execution_arn, failure_events, machine_arn
 from gotostate import cli, recovery
+from gotostate.cli.waiting import BEHIND_SECONDS
 from gotostate.nesting import STARTED_BY
 from gotostate.report import Report
 from gotostate.settings import Settings
@@ -190,6 +191,18 @@ def test_resume_and_wait(
     if code:
         resumed = account.resumed("orders-with-GoToState")[0].arn
         assert printed.endswith(f"Error        Boom\nCause        it broke\nNext         gotostate plan {resumed}\n")
+
+
+def test_a_resume_that_aws_goes_on_not_knowing_is_not_waited_for_without_end(account: Account, capsys: Capture) -> None:
+    def unknown(operation: str, body: dict[str, Any]) -> None:
+        if operation == "DescribeExecution" and account.resumed("orders-with-GoToState"):
+            raise RefusalError("ExecutionDoesNotExist")
+
+    account.gate = unknown
+    begun = account.now
+    assert cli.main(["resume", FAILED, "--wait"]) == 1
+    assert "does not exist" in capsys.readouterr().err
+    assert BEHIND_SECONDS <= account.now - begun < 2 * BEHIND_SECONDS
 
 
 def test_resume_on_the_mended_definition(account: Account, capsys: Capture) -> None:

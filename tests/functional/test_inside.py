@@ -1,6 +1,8 @@
 """Going on inside a Parallel or Map, in an account in memory: what is started, and what it falls back to."""
 
 import json
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -150,8 +152,8 @@ def test_a_definition_that_aws_refuses_runs_the_whole_map_again() -> None:
     assert asked == ["CreateStateMachine"]
 
 
-def test_a_resume_that_fails_in_an_added_state_runs_the_whole_map_next() -> None:
-    case = Orders()
+def stopped_in_added_state(case: Orders) -> str:
+    """Resume a failure, and let the resumed execution fail in a state that was added; return its ARN."""
     resumed = case.recover().resumed
     assert resumed
     story = History(case.account.runs[resumed].input)
@@ -160,6 +162,12 @@ def test_a_resume_that_fails_in_an_added_state_runs_the_whole_map_next() -> None
     before = story.enter("Pass", "GoToState Take 1", story.step("GoToState Inside 1", before))
     story.ends(before, "States.Runtime")
     case.account.end(resumed, "FAILED", story.newest_first[::-1])
+    return resumed
+
+
+def test_a_resume_that_fails_in_an_added_state_runs_the_whole_map_next() -> None:
+    case = Orders()
+    resumed = stopped_in_added_state(case)
     again = case.recover(resumed)
     assert again.outcome is Result.RESUMED
     assert again.inside == (
@@ -328,6 +336,14 @@ def test_an_execution_that_was_started_by_hand_keeps_its_record() -> None:
     assert case.recover(first).inside == "Each: 1 of 3 finished, 1 goes on at Charge, 1 from its start"
 
 
+def test_a_map_of_a_jsonata_machine_goes_on_inside_whatever_its_state_was_given() -> None:
+    """Its items are an array always, which Items names."""
+    each = {"Type": "Map", "Items": "{% $states.input.items %}", "ItemProcessor": SCOPE, "Next": "Ship"}
+    document = {"QueryLanguage": "JSONata", **ORDERS, "States": {**ORDERS["States"], "Each": each}}
+    outcome = Orders(document, one_failed('{"items":[1,2,3]}')).recover()
+    assert outcome.inside == "Each: 1 of 3 finished, 1 goes on at Charge, 1 from its start"
+
+
 def test_items_that_are_members_of_an_object_run_again_as_a_whole() -> None:
     story = History("{}")
     before = story.iterates("Each", 0, story.map_starts(story.enter("Map", "Each", 0, '{"a": 1}'), 1))
@@ -361,6 +377,62 @@ def test_plan_says_what_goes_on(by_hand: Orders, capsys: pytest.CaptureFixture[s
         "container": "Each", "total": 3, "finished": 1, "goesOn": {"Charge": 1}, "fromStart": 1, "whole": None,
     }  # fmt: skip
     assert by_hand.account.changes == []
+
+
+def test_plan_says_what_a_redrive_runs_again(by_hand: Orders, capsys: pytest.CaptureFixture[str]) -> None:
+    by_hand.account.machines[machine_arn("orders")].tags["gotostate:strategy"] = "redrive"
+    assert cli.main(["plan", by_hand.failed]) == 0
+    assert "Inside       AWS runs again what had not succeeded inside 'Each'\n" in capsys.readouterr().out
+
+
+def test_a_definition_that_aws_refuses_runs_the_whole_map_again_by_hand_too(
+    by_hand: Orders, capsys: pytest.CaptureFixture[str]
+) -> None:
+    by_hand.account.gate = refusing_definitions("Goes on inside")
+    assert cli.main(["resume", by_hand.failed]) == 0
+    assert "Inside       the whole of 'Each' runs again: " in capsys.readouterr().out
+    (run,) = by_hand.account.resumed(GOTO)
+    assert "inside" not in json.loads(run.input)["resuming"]
+
+
+@pytest.mark.parametrize("options", [[], ["--whole"]])
+def test_a_definition_that_aws_refuses_in_any_form_starts_nothing(
+    by_hand: Orders, capsys: pytest.CaptureFixture[str], options: list[str]
+) -> None:
+    by_hand.account.gate = refusing_definitions("")
+    assert cli.main(["resume", by_hand.failed, *options]) == 1
+    assert "at /States/Each" in capsys.readouterr().err
+    assert by_hand.account.changes == []
+
+
+def refusing_definitions(holding: str) -> Callable[[str, dict[str, Any]], None]:
+    """Refuse each definition that holds a text."""
+
+    def gate(operation: str, body: dict[str, Any]) -> None:
+        if operation in ("CreateStateMachine", "UpdateStateMachine") and holding in str(body.get("definition")):
+            raise RefusalError("InvalidDefinition", "SCHEMA_VALIDATION_FAILED: at /States/Each")
+
+    return gate
+
+
+@pytest.mark.parametrize(
+    ("in_added", "says"),
+    [
+        (False, "Each: 1 of 3 finished, 1 goes on at Charge, 1 from its start"),
+        (True, "the whole of 'Each' runs again: the resumed execution failed in a state that was added to it"),
+    ],
+)
+def test_plan_of_files_says_what_goes_on_of_a_resume(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], in_added: bool, says: str
+) -> None:
+    """The record is in the execution's input, which the history holds."""
+    case = Orders()
+    resumed = stopped_in_added_state(case) if in_added else stopped_in_backoff(case)
+    (tmp_path / "history.json").write_text(json.dumps({"events": case.account.runs[resumed].events}))
+    (tmp_path / "built.asl.json").write_text(case.account.machines[machine_arn(GOTO)].revision.definition)
+    files = ["--history", f"{tmp_path}/history.json", "--definition", f"{tmp_path}/built.asl.json"]
+    assert cli.main(["plan", *files]) == 0
+    assert f"Inside       {says}\n" in capsys.readouterr().out
 
 
 def test_plan_says_what_is_called(by_hand: Orders, capsys: pytest.CaptureFixture[str]) -> None:

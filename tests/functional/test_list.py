@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -351,6 +352,40 @@ def test_what_cannot_be_read_is_a_row_all_the_same(account: Account, capsys: Cap
     }
     assert "has no complete input" in rows["lost"]["reason"]
     assert "not allowed" in rows["denied"]["reason"]
+
+
+@pytest.mark.parametrize("has_recovered", [False, True])
+def test_what_aws_answers_that_nobody_expected_is_told(account: Account, capsys: Capture, has_recovered: bool) -> None:
+    """It is no row: of what else may not be true nothing is known."""
+    first = failed(account, "order-1")
+    if has_recovered:
+        ended(account, resumed(account, first), "SUCCEEDED")
+    account.now = NOW
+    account.gate = unheard_of("GetExecutionHistory", first)
+    assert cli.main(["list"]) == 1
+    captured = capsys.readouterr()
+    assert (captured.out, "never seen before" in captured.err) == ("", True)
+
+
+def test_of_an_original_as_well(account: Account, capsys: Capture) -> None:
+    original = failed(account, "order-1", 7_200)
+    ended(account, resumed(account, original), "SUCCEEDED")
+    account.redrive(original)
+    account.end(original, "SUCCEEDED")
+    account.now = NOW
+    account.gate = unheard_of("DescribeExecution", original)
+    assert cli.main(["list"]) == 1
+    assert "never seen before" in capsys.readouterr().err
+
+
+def unheard_of(operation: str, arn: str) -> Callable[[str, dict[str, Any]], None]:
+    """Answer one call about an execution with an error that AWS does not document."""
+
+    def gate(asked: str, body: dict[str, Any]) -> None:
+        if asked == operation and body["executionArn"] == arn:
+            raise RefusalError("UnheardOfException", "never seen before")
+
+    return gate
 
 
 def test_a_source_that_was_deleted(account: Account, capsys: Capture) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from gotostate import cli
+from histories import History
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "history"
 Capture = pytest.CaptureFixture[str]
@@ -55,6 +56,17 @@ def test_a_redriven_container_runs_again_as_a_whole(tmp_path: Path, capsys: Capt
     printed = plan(tmp_path, capsys, case)
     assert "Inside       the whole of 'Both' runs again: " in printed
     assert "redriven" in printed
+
+
+def test_of_an_execution_whose_last_state_had_finished_its_output_is_shown(tmp_path: Path, capsys: Capture) -> None:
+    story = History()
+    story.ends(story.task("Charge", 0, "{}", '{"n": 1.10}'), "States.Timeout")
+    document = {"StartAt": "Charge", "States": {"Charge": {"Type": "Task", "End": True}}}
+    case = {"history": {"events": story.events}, "definition": document}
+    printed = plan(tmp_path, capsys, case)
+    assert "Resume from  (nothing to resume)\n" in printed
+    assert 'Output       {"n": 1.10}\n' in printed
+    assert '"output":{"n": 1.10}' in plan(tmp_path, capsys, case, "--json")
 
 
 def test_a_program_gets_the_same_as_json(tmp_path: Path, capsys: Capture) -> None:

@@ -497,6 +497,60 @@ def test_a_race_about_the_machine_is_tried_again(problem: str) -> None:
     assert case.recover(other).outcome is Result.RESUMED
 
 
+def test_a_machine_that_is_deleted_again_and_again_is_tried_again() -> None:
+    case = orders()
+    case.account.gate = refusing("StateMachineDoesNotExist", "StartExecution")
+    with pytest.raises(TransientError, match=f"{GOTO} was deleted meanwhile; try again"):
+        case.recover()
+    assert case.account.calls["StartExecution"] == 2
+    case.account.gate = lambda operation, body: None
+    assert case.recover().outcome is Result.RESUMED
+
+
+def test_a_definition_that_aws_refuses_is_for_people() -> None:
+    case = orders()
+    case.account.gate = refusing("InvalidDefinition", "CreateStateMachine")
+    outcome = case.recover()
+    assert (outcome.outcome, outcome.rule) == (Result.GAVE_UP, "refused")
+    assert outcome.next == f"gotostate plan {case.failed}"
+    assert case.account.changes == []
+
+
+def test_a_history_that_cannot_be_read_is_for_people() -> None:
+    case = orders()
+    events = case.account.runs[case.failed].events
+    events[1] = {**events[1], "stateEnteredEventDetails": {"name": "B"}}
+    outcome = case.recover()
+    assert (outcome.outcome, outcome.rule) == (Result.GAVE_UP, "unreadable")
+    assert "has no complete input" in outcome.reason
+    assert case.account.changes == []
+
+
+@pytest.mark.parametrize("is_on_record", [True, False])
+def test_a_recovery_took_as_long_as_it_is_since_the_first_of_several_failures(is_on_record: bool) -> None:
+    """The original was redriven, and failed again, before it was resumed."""
+    case = orders()
+    run = case.account.runs[case.failed]
+    first_failed_at = run.stopped
+    assert first_failed_at
+    run.events = [{"timestamp": first_failed_at, **event} for event in run.events]
+    case.account.now += 600
+    case.account.redrive(case.failed, failure_events("B")[-1])
+    resumed = case.recover().resumed
+    assert resumed
+    case.account.now += 60
+    case.account.end(resumed, "SUCCEEDED")
+    if not is_on_record:
+        run.events = [event for event in run.events if event["type"] != "ExecutionRedriven"]
+    outcome = case.recover(resumed)
+    assert outcome.outcome is Result.RECOVERED
+    if is_on_record:
+        assert outcome.failed_at == pytest.approx(first_failed_at)
+        assert outcome.seconds == pytest.approx(660, abs=5)
+    else:
+        assert (outcome.failed_at, outcome.seconds) == (None, None)
+
+
 def test_a_read_that_does_not_show_the_failure_yet_is_tried_again() -> None:
     """AWS's reads are eventually consistent; a skip here would lose the event for good."""
     case = orders()

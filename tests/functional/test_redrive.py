@@ -403,6 +403,31 @@ def test_a_redrive_that_is_refused_while_the_read_is_behind_is_tried_again(case:
     assert case.account.changes == []
 
 
+def test_a_redrive_that_has_become_impossible_meanwhile_is_decided_anew(case: Redrives) -> None:
+    case.fails(PLAIN, strategy="redrive")
+
+    def gate(operation: str, body: dict[str, Any]) -> None:
+        if operation == "RedriveExecution":
+            case.account.runs[case.arn].why_not_redrivable = "it failed 15 days ago"
+
+    case.account.gate = gate
+    answer = case.handled()
+    assert (answer["outcome"], answer["rule"]) == ("prepared", "not-redrivable")
+    assert "not redriven: it failed 15 days ago" in answer["reason"]
+
+
+def test_a_redrive_waits_for_a_description_that_shows_the_failure(case: Redrives) -> None:
+    """The event and the history show it already."""
+    case.fails(PLAIN, strategy="redrive")
+    event, run = case.account.event(case.arn), case.account.runs[case.arn]
+    run.status = "RUNNING"
+    with pytest.raises(TransientError, match="does not show the failure"):
+        case.handled(event)
+    assert case.account.changes == []
+    run.status = "FAILED"
+    assert case.handled(event)["outcome"] == "redriven"
+
+
 @pytest.mark.parametrize("stale", [{"status": "RUNNING"}, {"redriveCount": 0}, None])
 def test_a_redrive_that_is_due_waits_for_a_read_that_is_behind(case: Redrives, stale: dict[str, Any] | None) -> None:
     case.fails(PLAIN, strategy="redrive", backoff_seconds="100")

@@ -143,6 +143,7 @@ def test_prepared_says_what_to_type(account: Account) -> None:
         ("BACKOFF_SECONDS", "1.5"),
         ("MAX_BACKOFF_SECONDS", ""),
         ("RESUME_INSIDE", "yes"),
+        ("STRATEGY", "always"),
         ("BACKOFF_RATE", "fast"),
         ("BACKOFF_RATE", "0.5"),
         ("BACKOFF_RATE", "nan"),

@@ -223,6 +223,14 @@ def test_a_request_is_put_on_the_queue_as_the_resumer_takes_it(account: Account)
     assert set(account.calls) <= READS | {"SendMessage"}
 
 
+def test_what_is_to_be_redriven_is_told_so(account: Account) -> None:
+    account.retag("orders", **{"gotostate:strategy": "redrive"})
+    html = asked()
+    assert "The Resumer redrives it as soon as it comes to the request" in html
+    assert "The Resumer starts it" not in html
+    assert len(account.sent) == 1
+
+
 def test_however_often_it_is_asked_the_resumer_starts_one(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     asked()
     asked()

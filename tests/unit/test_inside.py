@@ -195,6 +195,15 @@ def test_what_makes_other_iterations(changed: dict[str, Any], field: str | None)
     assert containers.changed_field(shaped().states["M"], shaped(**changed).states["M"]) == field
 
 
+def test_what_makes_other_iterations_of_a_container_inside_counts() -> None:
+    def holding(path: str) -> dict[str, Any]:
+        inner = {"Type": "Map", "ItemsPath": path, "ItemProcessor": {"StartAt": "A", "States": {"A": {"Type": "Pass"}}}}
+        return {"Type": "Map", "ItemProcessor": {"StartAt": "N", "States": {"N": inner}}}
+
+    assert containers.changed_field(holding("$.a"), holding("$.b")) == "ItemsPath of 'N'"
+    assert containers.changed_field(holding("$.a"), holding("$.a")) is None
+
+
 def test_what_is_added_is_known_in_machines_that_are_deployed() -> None:
     """Machines in people's accounts carry these: they must never change."""
     opened = open_container(Definition.parse(WRITTEN), "M")

@@ -266,6 +266,9 @@ def test_the_jsonpath_router_applies_no_path_to_an_input_that_may_be_null() -> N
         ('{"StartAt": "A", "States": {"A": 1}}', '"States"'),
         ('{"StartAt": "A", "States": {"A": {"x": NaN}}}', "NaN"),
         ("[" * 100_000, "nested too deeply"),
+        ('{"StartAt": "A", "States": {"A": {"x": %s}}}' % ("[" * 200 + "]" * 200), "more than 200 levels deep"),
+        ('{"StartAt": "A", "States": {"A": {"Next": 1}}}', "\"Next\" in the state 'A' is not a text"),
+        ('{"StartAt": "A", "States": {"A": {"Catch": [{"Next": {}}]}}}', "\"Next\" in the state 'A' is not a text"),
     ],
 )
 def test_bad_definitions_are_named(text: str, says: str) -> None:

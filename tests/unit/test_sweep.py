@@ -1,6 +1,7 @@
 """What a sweep looks for and which machines are not needed, decided from facts alone."""
 
 import pytest
+import sweeper
 from fake_account import execution_arn, machine_arn
 from gotostate import housekeeping, report, sweep
 from gotostate.chains import Link, Listed
@@ -30,6 +31,13 @@ def test_the_rate_of_a_schedule_is_read(text: str, seconds: float) -> None:
 def test_another_rate_is_refused_with_the_parameters_name(text: str) -> None:
     with pytest.raises(SettingsError, match="SweepRate"):
         rate_seconds(text)
+
+
+@pytest.mark.parametrize("text", ["", "a month", "-1", "1.5", "\u0663", "9" * 10])
+def test_another_number_of_days_is_refused_with_the_parameters_name(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("KEEP_DAYS", text)
+    with pytest.raises(SettingsError, match="KeepDays"):
+        sweeper._keep_days()
 
 
 @pytest.mark.parametrize("rate", [60.0, 900.0, HOUR, 6 * HOUR, DAY])

@@ -40,7 +40,8 @@ def close_container(opened: Definition, name: str) -> Definition:
         text = _Closing(opened).run(name)
     except (LookupError, ValueError) as error:
         raise DefinitionError(
-            f"what was added inside {name!r} was changed by hand, so the source cannot be told; build the machine anew"
+            f"what was added inside {name!r} was changed by hand, or the JSON was written anew, so that the source "
+            "cannot be told; give the definition as AWS holds it, or build the machine anew"
         ) from error
     return Definition.parse(text)
 
