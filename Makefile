@@ -4,9 +4,6 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
-# One recipe at a time: two installers, or two local accounts, would be in each other's way.
-.NOTPARALLEL:
-
 # Python 3.13, as the functions run on; LocalStack does not run on 3.11. pyenv finds it by .python-version.
 PYTHON ?= python3.13
 BIN := .venv/bin
@@ -20,25 +17,26 @@ COVERAGE := --cov --cov-report=term-missing:skip-covered --cov-fail-under=97
 BRANCHES := import json, sys; found = json.load(sys.stdin)["totals"]["percent_branches_covered"]; \
 	print(f"test: {found:.2f} % of the branches are covered; 97 % have to be"); sys.exit(found < 97)
 # Ten times as fast as pip (docs/benchmarks.md).
-UV := .venv/bin/uv
+UV := $(CURDIR)/.make/uv/bin/uv
 UV_INSTALL := $(UV) pip install --quiet --require-hashes --python
 
 # sam needs a region even where it talks to nobody, and a Python 3.13 on the PATH to build with.
 export SAM_CLI_TELEMETRY := 0
 export AWS_DEFAULT_REGION ?= $(REGION)
 export SAM
-export PATH := $(CURDIR)/$(BIN):$(PATH)
+export PATH := $(CURDIR)/$(BIN):$(dir $(UV)):$(PATH)
 
 .PHONY: help
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 .PHONY: setup
-setup: .venv/.ready .venv-sam/.ready .venv-local/.ready node_modules/.ready ## Install all that the project needs, here
+setup: .venv/.ready ## Install all that the project needs, here
+	@$(MAKE) --no-print-directory --jobs 3 .venv-local/.ready .venv-sam/.ready node_modules/.ready
 
 .PHONY: demo
 demo: setup ## Deploy into an account on this machine and watch executions recover
-	@$(ACCOUNT) run -- $(BIN)/python local/demo.py
+	@$(ACCOUNT) run --beside '"$(SAM)" build' -- $(BIN)/python local/demo.py
 
 .PHONY: test
 test: setup ## Run all tests, those on the local account too
@@ -111,13 +109,20 @@ LOCK := pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
-# With pip, as `sam build` installs by it what the functions ship.
-.venv/.requirements: requirements/uv.txt requirements/dev.txt
+# With pip, as `sam build` asks for it.
+.venv/.requirements: requirements/dev.txt | $(UV)
 	@echo "setup: .venv"
-	@$(find-python); rm -rf .venv; "$$python" -m venv .venv
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	@$(find-python); rm -rf .venv; "$$python" -m venv --without-pip .venv
 	@$(UV_INSTALL) $(BIN)/python -r requirements/dev.txt
 	@touch $@
+
+# By Python's own pip; where there is none, by that of an environment.
+$(UV): requirements/uv.txt
+	@echo "setup: uv"
+	@rm -rf .make/uv; python3 -m pip install $(PIP_OPTIONS) --root-user-action ignore --target .make/uv 2>/dev/null \
+		|| { rm -rf .make/uv; python3 -m venv .make/uv && .make/uv/bin/pip install $(PIP_OPTIONS); }
+	@touch $@
+PIP_OPTIONS := --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
 
 .venv-sam/.ready: requirements/sam.txt | .venv/.requirements
 	@$(call new-venv,.venv-sam)
@@ -158,7 +163,6 @@ define find-python
 endef
 
 define fetch-python
-	export UV_PYTHON_INSTALL_DIR="$(CURDIR)/.make/python"; rm -rf .make/uv; python3 -m venv .make/uv >&2 \
-	&& .make/uv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt >&2 \
-	&& .make/uv/bin/uv python install --quiet 3.13 >&2 && .make/uv/bin/uv python find --managed-python 3.13
+	export UV_PYTHON_INSTALL_DIR="$(CURDIR)/.make/python"; \
+	$(UV) python install --quiet 3.13 >&2 && $(UV) python find --managed-python 3.13
 endef

@@ -17,10 +17,11 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -46,7 +47,10 @@ def main() -> int:
         ("using", "run a command against the running account"),
         ("run", "start it, run a command against it, stop it"),
     ):
-        commands.add_parser(name, help=text).add_argument("arguments", nargs=argparse.REMAINDER, metavar="-- COMMAND")
+        command = commands.add_parser(name, help=text)
+        if name == "run":
+            command.add_argument("--beside", metavar="COMMAND", help="run this while it starts")
+        command.add_argument("arguments", nargs=argparse.REMAINDER, metavar="-- COMMAND")
     options = parser.parse_args()
     # make passes these on to its children and not always to their children: end what we started.
     for number in (signal.SIGTERM, signal.SIGHUP):
@@ -59,7 +63,7 @@ def main() -> int:
         arguments = options.arguments[1:] if options.arguments[:1] == ["--"] else options.arguments
         if not arguments:
             parser.error(f"{options.command} needs a command: account.py {options.command} -- COMMAND")
-        return (run_command if options.command == "run" else use)(arguments)
+        return run_command(arguments, options.beside) if options.command == "run" else use(arguments)
     except AccountError as error:
         print(f"local account: {error}", file=sys.stderr)
         return 1
@@ -107,9 +111,14 @@ def use(arguments: list[str]) -> int:
     return subprocess.call(arguments, env=os.environ | environment(port), cwd=ROOT)
 
 
-def run_command(arguments: list[str]) -> int:
-    """Run a command against an account of its own and return its exit code."""
-    with account() as port:
+def run_command(arguments: list[str], beside: str | None = None) -> int:
+    """Run a command against an account of its own and return its exit code.
+
+    beside: a command line that runs while the account starts; when it fails its output is shown, and the other command
+    finds out what is missing.
+    """
+    with _beside(beside) as done, account() as port:
+        done()
         child = subprocess.Popen(arguments, env=os.environ | environment(port), cwd=ROOT)
         try:
             return child.wait()
@@ -117,6 +126,27 @@ def run_command(arguments: list[str]) -> int:
             child.terminate()
             child.wait()
             raise
+
+
+@contextmanager
+def _beside(command: str | None) -> Iterator[Callable[[], None]]:
+    """Run a command line in the block; yields what waits for its end."""
+    if command is None:
+        yield lambda: None
+        return
+    with tempfile.TemporaryFile("w+") as output:
+        process = subprocess.Popen(command, shell=True, cwd=ROOT, stdout=output, stderr=output)  # noqa: S602  ours
+
+        def done() -> None:
+            if process.wait():
+                output.seek(0)
+                print(f"{command} failed:\n{output.read()}", file=sys.stderr)
+
+        try:
+            yield done
+        finally:
+            process.terminate()
+            process.wait()
 
 
 @contextmanager

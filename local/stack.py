@@ -37,9 +37,10 @@ def sam(*arguments: str) -> None:
         raise StackError(f"{' '.join(['sam', *arguments])} failed:\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}")
 
 
-def deploy(name: str) -> "Stack":
+def deploy(name: str, *, is_built: bool = False) -> "Stack":
     """Build the template and deploy it with `sam deploy`, as a user does."""
-    sam("build")
+    if not is_built:
+        sam("build")
     if "AWS_ENDPOINT_URL" in os.environ:
         _create_sams_bucket()
     sam("deploy", "--config-env", "local", "--stack-name", name)
