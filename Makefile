@@ -4,6 +4,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
+
 # Python 3.13, as the functions run on; LocalStack does not run on 3.11. pyenv finds it by .python-version.
 PYTHON ?= python3.13
 BIN := .venv/bin
@@ -11,20 +12,22 @@ SAM := $(CURDIR)/.venv-sam/bin/sam
 ACCOUNT := $(BIN)/python local/account.py
 REGION ?= eu-west-1
 SOURCES := functions local tests bench
-# Of functions/, lines and branches together.
-COVERAGE := --cov --cov-report=term-missing:skip-covered --cov-fail-under=97
+# Where COVERAGE is set, as in .ci/run: of functions/, lines and branches together.
+COVERED := $(if $(COVERAGE),--cov --cov-report=term-missing:skip-covered --cov-fail-under=97)
 # pytest-cov has no limit of branches alone.
 BRANCHES := import json, sys; found = json.load(sys.stdin)["totals"]["percent_branches_covered"]; \
 	print(f"test: {found:.2f} % of the branches are covered; 97 % have to be"); sys.exit(found < 97)
 # Ten times as fast as pip (docs/benchmarks.md).
-UV := $(CURDIR)/.make/uv/bin/uv
-UV_INSTALL := $(UV) pip install --quiet --require-hashes --python
+UV_FILE := .make/uv/bin/uv
+UV := $(CURDIR)/$(UV_FILE)
+UV_INSTALL := $(UV_FILE) pip install --quiet --require-hashes --python
 
-# sam needs a region even where it talks to nobody, and a Python 3.13 on the PATH to build with.
+# sam needs a region even where it talks to nobody, and a Python 3.13 on the PATH to build with; UV is for the functions.
 export SAM_CLI_TELEMETRY := 0
 export AWS_DEFAULT_REGION ?= $(REGION)
 export SAM
-export PATH := $(CURDIR)/$(BIN):$(dir $(UV)):$(PATH)
+export UV
+export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: help
 help: ## Show the targets
@@ -41,8 +44,8 @@ demo: setup ## Deploy into an account on this machine and watch executions recov
 .PHONY: test
 test: setup ## Run all tests, those on the local account too
 	@echo "test: deploys the template into an account on this machine, and runs all tests (about eight minutes)"
-	@$(ACCOUNT) run -- $(BIN)/python -m pytest --numprocesses auto $(COVERAGE)
-	@$(BIN)/coverage json --quiet -o - | $(BIN)/python -c '$(BRANCHES)'
+	@$(ACCOUNT) run -- $(BIN)/python -m pytest --numprocesses auto $(COVERED)
+	@$(if $(COVERAGE),$(BIN)/coverage json --quiet -o - | $(BIN)/python -c '$(BRANCHES)')
 
 .PHONY: check
 check: setup ## Check format, lint, types, the template, its policies and every state machine
@@ -106,18 +109,18 @@ LOCK := pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
 .venv/.ready: .venv/.requirements pyproject.toml
-	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@$(UV_FILE) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
 # With pip, as `sam build` asks for it.
-.venv/.requirements: requirements/dev.txt | $(UV)
+.venv/.requirements: requirements/dev.txt | $(UV_FILE)
 	@echo "setup: .venv"
 	@$(find-python); rm -rf .venv; "$$python" -m venv --without-pip .venv
 	@$(UV_INSTALL) $(BIN)/python -r requirements/dev.txt
 	@touch $@
 
 # By Python's own pip; where there is none, by that of an environment.
-$(UV): requirements/uv.txt
+$(UV_FILE): requirements/uv.txt
 	@echo "setup: uv"
 	@rm -rf .make/uv; python3 -m pip install $(PIP_OPTIONS) --root-user-action ignore --target .make/uv 2>/dev/null \
 		|| { rm -rf .make/uv; python3 -m venv .make/uv && .make/uv/bin/pip install $(PIP_OPTIONS); }
@@ -130,7 +133,7 @@ PIP_OPTIONS := --quiet --disable-pip-version-check --require-hashes -r requireme
 	@touch $@
 
 .venv-local/.ready: .venv-local/.requirements local/pyproject.toml
-	@$(UV) pip install --quiet --python .venv-local/bin/python --no-deps --no-build-isolation --editable ./local
+	@$(UV_FILE) pip install --quiet --python .venv-local/bin/python --no-deps --no-build-isolation --editable ./local
 	@touch $@
 
 .venv-local/.requirements: requirements/local.txt | .venv/.requirements
@@ -150,7 +153,7 @@ node_modules/.ready: package-lock.json
 	@touch $@
 
 define new-venv
-	echo "setup: $(1)"; $(UV) venv --quiet --clear --python $(BIN)/python $(1)
+	echo "setup: $(1)"; $(UV_FILE) venv --quiet --clear --python $(BIN)/python $(1)
 endef
 
 # The base interpreter's own path, as the one on the PATH may be the environment that is removed. Where there is none
@@ -164,5 +167,5 @@ endef
 
 define fetch-python
 	export UV_PYTHON_INSTALL_DIR="$(CURDIR)/.make/python"; \
-	$(UV) python install --quiet 3.13 >&2 && $(UV) python find --managed-python 3.13
+	$(UV_FILE) python install --quiet 3.13 >&2 && $(UV_FILE) python find --managed-python 3.13
 endef

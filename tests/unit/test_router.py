@@ -116,13 +116,15 @@ def test_what_it_builds_is_valid_where_its_source_was(tmp_path: Path) -> None:
     assert broken == []
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "statemachines").glob("*.asl.json")), ids=lambda path: path.stem)
-def test_shipped_machines_are_valid_with_gotostate(path: Path, tmp_path: Path) -> None:
-    source = Definition.parse(path.read_text())
-    built = tmp_path / "built.json"
-    built.write_text(router.add_gotostate(source, source.document["StartAt"]).text)
+def test_shipped_machines_are_valid_with_gotostate(tmp_path: Path) -> None:
+    arguments = []
+    for path in sorted((ROOT / "statemachines").glob("*.asl.json")):
+        source = Definition.parse(path.read_text())
+        built = tmp_path / path.name
+        built.write_text(router.add_gotostate(source, source.document["StartAt"]).text)
+        arguments += ["--json-path", str(built)]
     run = subprocess.run(
-        ["npm", "exec", "--no", "--", "asl-validator", "--no-arn-check", "--json-path", str(built)],
+        ["npm", "exec", "--no", "--", "asl-validator", "--no-arn-check", *arguments],
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert run.returncode == 0, run.stdout + run.stderr
