@@ -4,6 +4,10 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
+# One recipe at a time: two builds, or two local accounts, would be in each other's way. Installers would not.
+ifndef INSTALLING
+.NOTPARALLEL:
+endif
 
 # Python 3.13, as the functions run on; LocalStack does not run on 3.11. pyenv finds it by .python-version.
 PYTHON ?= python3.13
@@ -35,15 +39,15 @@ help: ## Show the targets
 
 .PHONY: setup
 setup: .venv/.ready ## Install all that the project needs, here
-	@$(MAKE) --no-print-directory --jobs 3 .venv-local/.ready .venv-sam/.ready node_modules/.ready
+	@$(MAKE) --no-print-directory --jobs 3 INSTALLING=yes .venv-local/.ready .venv-sam/.ready node_modules/.ready
 
 .PHONY: demo
 demo: setup ## Deploy into an account on this machine and watch executions recover
-	@$(ACCOUNT) run --beside '"$(SAM)" build' -- $(BIN)/python local/demo.py
+	@$(ACCOUNT) run --beside '"$(SAM)" build' -- $(BIN)/python local/demo.py --built
 
 .PHONY: test
 test: setup ## Run all tests, those on the local account too
-	@echo "test: deploys the template into an account on this machine, and runs all tests (about eight minutes)"
+	@echo "test: deploys the template into an account on this machine, and runs all tests (about ten minutes)"
 	@$(ACCOUNT) run -- $(BIN)/python -m pytest --numprocesses auto $(COVERED)
 	@$(if $(COVERAGE),$(BIN)/coverage json --quiet -o - | $(BIN)/python -c '$(BRANCHES)')
 

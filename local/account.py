@@ -114,8 +114,7 @@ def use(arguments: list[str]) -> int:
 def run_command(arguments: list[str], beside: str | None = None) -> int:
     """Run a command against an account of its own and return its exit code.
 
-    beside: a command line that runs while the account starts; when it fails its output is shown, and the other command
-    finds out what is missing.
+    beside: a command line that runs while the account starts. Raises AccountError with its output when it fails.
     """
     with _beside(beside) as done, account() as port:
         done()
@@ -140,7 +139,7 @@ def _beside(command: str | None) -> Iterator[Callable[[], None]]:
         def done() -> None:
             if process.wait():
                 output.seek(0)
-                print(f"{command} failed:\n{output.read()}", file=sys.stderr)
+                raise AccountError(f"{command} failed:\n{output.read()}")
 
         try:
             yield done

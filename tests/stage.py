@@ -99,9 +99,10 @@ class Scene:
         self.hold = None
         return self._state()
 
-    def _sent(self, events: Sequence[Mapping[str, Any]]) -> None:
+    def _sent(self, events: Sequence[Mapping[str, Any]]) -> dict[int, str]:
         for event in json.loads(json.dumps(events)):
             recovery.recover(self.account.memory(), Report.from_event(event), settings_from({}))
+        return {}
 
     def _gate(self, operation: str, body: Any) -> None:
         """End what was started, some time later."""

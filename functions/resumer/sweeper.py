@@ -19,6 +19,7 @@ from gotostate.cleaning import Found
 from gotostate.errors import NotFoundError, SettingsError, ThrottledError
 from gotostate.logs import Logs
 from gotostate.report import request
+from gotostate.resumption import SUFFIX
 from gotostate.settings import matches, settings_from
 from gotostate.stepfunctions import StepFunctions, is_denied
 
@@ -133,7 +134,7 @@ def _looked_at(aws: StepFunctions, context: "LambdaContext", now: float, rate: f
     _set_deadline(aws, context)
     turns = max(round(DAY_SECONDS / rate), 1)
     for arn, marks in cleaning.machines(aws).items():
-        if not matches(arn.rpartition(":")[2], (f"{_names()}-with-GoToState",)):
+        if not matches(arn.rpartition(":")[2], (_names() + SUFFIX,)):
             continue
         if marks.deleting_since is None and sweep.turn_of(arn, turns) != int(now / rate) % turns:
             continue

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 from fake_account import ADA, BEGINNING, Account, RefusalError, Wired, execution_arn, failure_events, machine_arn
-from gotostate import cli, recovery
+from gotostate import cli, reading, recovery
 from gotostate.cli import bulk, preparing
 from gotostate.cli.watching import Seen, Watch
-from gotostate.errors import NoStackError, StackError
+from gotostate.errors import HistoryError, NoStackError, StackError
 from gotostate.events import HistoryEvent
 from gotostate.memory import Memory
 from gotostate.nesting import STARTED_BY
@@ -56,6 +56,8 @@ class FakeStack:
         self.outcomes: list[Outcome] = []
         self.mapping = "Enabled"
         self.succeeds = True
+        # By the place in a batch, why SQS does not take a request.
+        self.refused: dict[int, str] = {}
 
     def state(self) -> State:
         return State(self.mapping, Hold("2026-05-02T00:00:00Z", ADA, None) if self.mapping == "Disabled" else None)
@@ -63,12 +65,14 @@ class FakeStack:
     def recovery_queue(self) -> Queue:
         return Queue("arn", 0 if self.mapping == "Enabled" else len(self.sent), 0)
 
-    def send(self, events: Sequence[Mapping[str, Any]]) -> None:
+    def send(self, events: Sequence[Mapping[str, Any]]) -> dict[int, str]:
         assert len(events) <= 10
-        for event in json.loads(json.dumps(events)):
+        taken = [event for place, event in enumerate(events) if place not in self.refused]
+        for event in json.loads(json.dumps(taken)):
             self.sent.append(event)
             if self.mapping == "Enabled":
                 self.recover(event)
+        return dict(self.refused)
 
     def recover(self, event: Any) -> None:
         outcome = recovery.recover(self.account.memory(), Report.from_event(event), settings_from({}))
@@ -234,7 +238,7 @@ refunds   Charge   BankDown      1      refused
   refused: its parent {execution_arn("parent", "p")} waits for it (.sync) and is recovered itself; resume the parent
 19 failures: 18 to resume, 1 refused
 16 by the Resumer of the stack sfn-resume, through its queue
-2 from here, with your own credentials: the Resumer touches no state machine that has not opted in by the tag gotostate
+2 from here, with your own credentials: {preparing._NOT_TAKEN}
 parameters: the stack sfn-resume
 Next         gotostate list --state-machine orders invoices imports refunds --since {since} --unresolved
 """
@@ -407,7 +411,7 @@ def test_the_resumer_does_it_and_knows_who_asked_and_why(account: Account, stack
     assert command[:3] == ["gotostate", "list", "--state-machine"]
     capsys.readouterr()
     assert cli.main(command[1:]) == 0
-    assert capsys.readouterr().out.startswith("no failures since")
+    assert capsys.readouterr().out.startswith("no failures")
 
 
 def test_a_second_run_does_what_is_left_and_a_third_finds_nothing(
@@ -537,16 +541,58 @@ def test_a_queue_that_takes_nothing_is_told(
     fail(account, "orders", 12)
     send = stack.send
 
-    def once(events: Sequence[Mapping[str, Any]]) -> None:
+    def once(events: Sequence[Mapping[str, Any]]) -> dict[int, str]:
         if stack.sent:
-            raise StackError("the queue did not take 2 of 2 requests: no")
-        send(events)
+            raise StackError("the queue was deleted: deploy it again")
+        return send(events)
 
     monkeypatch.setattr(stack, "send", once)
     assert resume("--state-machine", "orders", "--yes") == 1
     captured = capsys.readouterr()
     assert "Asked for    10\n" in captured.out
-    assert "did not take" in captured.err
+    assert "was deleted" in captured.err
+
+
+def test_what_sqs_took_of_a_batch_is_told_beside_what_it_refused(
+    account: Account, stack: FakeStack, capsys: Capture
+) -> None:
+    fail(account, "orders", 12)
+    stack.refused = {1: "the queue did not take the request: InternalError"}
+    assert resume("--state-machine", "orders", "--yes", "--json") == 1
+    results = json.loads(capsys.readouterr().out)["results"]
+    assert results["done"] == {"asked for": 10, "not resumed": 2}
+    assert {failure["reason"] for failure in results["failures"]} == set(stack.refused.values())
+    stack.refused = {}
+    assert resume("--state-machine", "orders", "--yes") == 0
+    assert len(started(account)) == 12
+
+
+def test_what_the_stack_may_not_read_is_done_from_here(
+    account: Account, stack: FakeStack, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail(account, "orders", 2)
+    fail(account, "refunds", 3)
+    names = {"STATE_MACHINE_NAMES": "ord*"}
+    monkeypatch.setattr("gotostate.cli.account.environment_of", lambda *_, **how: names)
+    assert resume("--state-machine", "orders", "refunds", "--yes") == 0
+    assert len(stack.sent) == 2
+    printed = capsys.readouterr().out
+    assert "3 from here, with your own credentials: the Resumer touches no state machine" in printed
+    assert len(started(account)) + len(started(account, "refunds")) == 5
+
+
+def test_a_plan_of_what_cannot_be_read_exits_as_the_resume_would(
+    account: Account, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail(account, "orders", 2)
+
+    def unreadable(*_: Any) -> Any:
+        raise HistoryError("no such event")
+
+    monkeypatch.setattr(reading, "read", unreadable)
+    for options in (("--json",), ("--yes",), ("--json", "--yes")):
+        assert resume("--state-machine", "orders", *options) == 1, options
+    assert resume("--state-machine", "orders", "--dry-run") == 0
 
 
 def taken_up(account: Account, monkeypatch: pytest.MonkeyPatch, what: Callable[[], None]) -> None:

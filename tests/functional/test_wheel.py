@@ -12,13 +12,14 @@ def run(*command: str | Path) -> str:
 
 
 def test_the_command_runs_from_a_built_wheel(tmp_path: Path) -> None:
-    uv = Path(sys.executable).parent / "uv"
+    uv = ROOT / ".make" / "uv" / "bin" / "uv"
     # From a copy, as a build leaves its traces beside its sources.
     for part in ("pyproject.toml", "README.md", "functions/resumer/gotostate"):
         target = tmp_path / "source" / part
         target.parent.mkdir(parents=True, exist_ok=True)
         run("cp", "-R", ROOT / part, target)
-    run(uv, "build", "--quiet", "--wheel", "--no-build-isolation", "--out-dir", tmp_path, tmp_path / "source")
+    here = ("--python", sys.executable)
+    run(uv, "build", "--quiet", "--wheel", *here, "--no-build-isolation", "--out-dir", tmp_path, tmp_path / "source")
     (wheel,) = tmp_path.glob("*.whl")
     run(uv, "venv", "--quiet", tmp_path / "installed")
     # boto3 comes from the package index; this verb does without it.

@@ -53,7 +53,7 @@ def reached(name: str) -> set[str]:
 
 
 def pure() -> list[str]:
-    listed = re.search(r"^These modules are pure|These modules are pure.*?\n\n(.*?)\n\n", PAGE, re.DOTALL)
+    listed = re.search(r"These modules are pure.*?\n\n(.*?)\n\n", PAGE, re.DOTALL)
     assert listed
     return [f"gotostate.{name}" for name in re.findall(r"`([a-z]+)`", listed[1])]
 

@@ -395,6 +395,12 @@ def test_what_is_not_idempotent_is_named() -> None:
     assert decision == Decision(Action.PREPARE, "not-idempotent", reason)
 
 
+def test_all_that_a_person_should_know_is_told() -> None:
+    settings = Settings(not_idempotent=("B",), prepare_errors=("*",))
+    found = policy.remarks(failure(failed_with("Boom")), settings, {"B"})
+    assert [remark.rule for remark in found] == ["not-idempotent", "error"]
+
+
 @pytest.mark.parametrize(
     ("tags", "default", "expected"),
     [

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from gotostate.settings import PREPARE_ERRORS, TAGS, Settings, for_machine, matches, settings_from
+from template_file import RESOURCES, TEMPLATE
 
 ROOT = Path(__file__).parents[2]
 POLICY = (ROOT / "docs" / "policy.md").read_text()
@@ -84,14 +85,39 @@ def test_prepare_errors_of_the_stack(text: str, patterns: tuple[str, ...]) -> No
     assert settings_from({"PREPARE_ERRORS": text}).prepare_errors == patterns
 
 
-def test_the_template_has_the_default_that_the_code_has() -> None:
-    template = (ROOT / "template.yaml").read_text()
-    (default,) = re.findall(r"  PrepareErrors:\n    Type: String\n    Default: (\S+)\n", template)
-    assert tuple(default.split(",")) == PREPARE_ERRORS
+class Noted(dict[str, str]):
+    """An environment in which nothing is set, and that notes what was looked for."""
+
+    def __init__(self) -> None:
+        self.names: set[str] = set()
+
+    def get(self, name: str, default: Any = None) -> Any:
+        self.names.add(name)
+        return default
+
+
+@pytest.mark.parametrize("function", ["ResumerFunction", "WidgetFunction", "RequestFunction"])
+def test_each_function_that_decides_has_what_the_code_reads_and_the_same_default(function: str) -> None:
+    environment = Noted()
+    settings_from(environment)
+    variables = RESOURCES[function]["Properties"]["Environment"]["Variables"]
+    assert environment.names - set(variables) == set()
+    # By the name of the parameter: MAX_ATTEMPTS is MaxAttempts.
+    parameters = {name: TEMPLATE["Parameters"][name.title().replace("_", "")] for name in environment.names}
+    assert settings_from({name: str(found["Default"]) for name, found in parameters.items()}) == Settings()
+
+
+@pytest.mark.parametrize("tag", ["max-attempts", "backoff-seconds"])
+def test_a_tag_takes_what_its_parameter_takes(tag: str) -> None:
+    name, _, expected = TAGS[f"gotostate:{tag}"]
+    most = TEMPLATE["Parameters"][name.title().replace("_", "")]["MaxValue"]
+    assert expected == f"a whole number from 0 to {most}"
+    assert not for_machine({f"gotostate:{tag}": str(most)}, Settings()).problems
+    assert for_machine({f"gotostate:{tag}": str(most + 1)}, Settings()).problems
 
 
 def test_every_tag_and_every_error_is_documented() -> None:
     for word in (*TAGS, *PREPARE_ERRORS):
-        assert f"`{word}`" in POLICY, word
+        assert f"`{word}`" in POLICY, f"{word} is not in docs/policy.md"
     documented = set(re.findall(r"^\| `(gotostate:[a-z-]+)`", POLICY, re.MULTILINE))
     assert documented == set(TAGS)

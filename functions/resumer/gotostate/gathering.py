@@ -13,7 +13,7 @@ from gotostate.memory import Memory
 from gotostate.planning import Plan
 from gotostate.policy import BY_HAND, Action, Decision
 from gotostate.report import Report
-from gotostate.resumption import Asked, ExecutionArn
+from gotostate.resumption import SUFFIX, Asked, ExecutionArn
 from gotostate.settings import Settings, for_machine, matches
 from gotostate.stepfunctions import is_denied
 
@@ -60,8 +60,8 @@ class Gatherer:
     """Reads failures and plans for each what a person asks for.
 
     settings: the stack's. planner: where something was chosen, what makes the plan; such a plan is carried out by the
-    person's own credentials, as a request to the Resumer does not carry it. has_queue: whether there is a Resumer to
-    ask.
+    person's own credentials, as a request to the Resumer does not carry it. taken: names of the state machines that the
+    deployed Resumer may read, with * for any characters; None: there is no Resumer to ask.
     """
 
     def __init__(
@@ -71,13 +71,13 @@ class Gatherer:
         asked: Asked,
         planner: Planner | None = None,
         *,
-        has_queue: bool = True,
+        taken: str | None = "*",
     ) -> None:
         self._memory = memory
         self._settings = settings
         self._asked = asked
         self._planner = planner
-        self._has_queue = has_queue
+        self._taken = () if taken is None else (taken, taken + SUFFIX)
 
     def gather(self, meant: Meant, note: Callable[[int, int], None] = lambda read, total: None) -> Gathered:
         """Return the failures that are meant and unresolved, without their data, of which `anew` reads those of one.
@@ -154,7 +154,7 @@ class Gatherer:
         plan = replace(plan, delay_seconds=0)
         held = policy.automatic(plan.failure, allowed, settings, plan.again, plan.no_room)
         is_held = held.action not in (Action.RESUME, Action.REDRIVE)
-        in_queue = is_opted_in and self._has_queue
+        in_queue = is_opted_in and bool(matches(failure.arn.machine_name, self._taken))
         return Item(listed, plan, plan.decision, settings, plan.again, held if is_held else None, in_queue=in_queue)
 
     def _chosen(self, listed: Listed, failure: Failure, settings: Settings, planner: Planner) -> Item:

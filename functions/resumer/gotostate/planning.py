@@ -150,7 +150,7 @@ def with_inside(plan: Plan, settings: Settings, *, ran: Definition | None = None
         return plan
     try:
         if not settings.resume_inside:
-            raise UnclearError("ResumeInside is false")
+            raise UnclearError(f"{settings.source_of('resume_inside', 'ResumeInside')} is false")
         if ran and failure.source is not ran:
             _require_same(plan.state, ran, failure.source)
         if failure.failed_in_added:

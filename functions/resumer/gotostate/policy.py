@@ -182,7 +182,9 @@ def hindrances(failure: Failure, settings: Settings, again: Collection[str] = ()
     for rule in rules:
         if decision := rule(failure):
             yield decision
-    if decision := _by_idempotence(settings, again) or _by_error(failure, settings):
+    if decision := _by_idempotence(settings, again):
+        yield decision
+    if decision := _by_error(failure, settings):
         yield decision
 
 

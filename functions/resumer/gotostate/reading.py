@@ -61,7 +61,7 @@ def _read_alone(memory: Memory, report: Report) -> Failure:
         memory.forget_machine(report)
         ran = memory.aws.revision_of(arn.text).machine
         point = _located(memory, arn, ran.definition, reported)
-    tags = _tags_if_any(memory, arn.machine_arn)
+    tags = tags_if_any(memory, arn.machine_arn)
     resumed = ran.definition.is_gotostate
     chain = resumption.chain_of(arn.text, report.input, resumed=resumed)
     source_arn = arn.machine_arn
@@ -166,7 +166,7 @@ def opted_in(memory: Memory, machine_arn: str, settings: Settings) -> Decision:
         return Decision(Action.SKIP, "not-found", str(error))
 
 
-def _tags_if_any(memory: Memory, machine_arn: str) -> Mapping[str, str]:
+def tags_if_any(memory: Memory, machine_arn: str) -> Mapping[str, str]:
     try:
         return memory.tags(machine_arn)
     except NotFoundError:

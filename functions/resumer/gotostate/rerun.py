@@ -1,9 +1,6 @@
 """An execution that succeeded, read so that a person may run it again from a state; automation never does."""
 
-from collections.abc import Mapping
-
-from gotostate import history, resumption
-from gotostate.errors import NotFoundError
+from gotostate import history, reading, resumption
 from gotostate.executions import Execution
 from gotostate.failure import Failure
 from gotostate.memory import Memory
@@ -31,7 +28,7 @@ def read(memory: Memory, execution: Execution) -> Failure:
     ran = memory.machine_that_ran(report)
     resumed = ran.definition.is_gotostate
     chain = resumption.chain_of(arn.text, execution.input, resumed=resumed)
-    tags = _tags(memory, arn.machine_arn)
+    tags = reading.tags_if_any(memory, arn.machine_arn)
     source_arn = arn.machine_arn
     if resumed:
         source_arn = resumption.source_of(tags, arn.machine_arn) or ExecutionArn.parse(chain.original).machine_arn
@@ -40,10 +37,3 @@ def read(memory: Memory, execution: Execution) -> Failure:
     return Failure(
         arn, ran, source, source_arn, tags, chain, point, redrives=execution.redrive_count, has_succeeded=True
     )
-
-
-def _tags(memory: Memory, machine_arn: str) -> Mapping[str, str]:
-    try:
-        return memory.tags(machine_arn)
-    except NotFoundError:
-        return {}

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from gotostate import resumption
-from gotostate.errors import NotFoundError
+from gotostate.errors import NotFoundError, ThrottledError
 from gotostate.memory import Memory
 from gotostate.resumption import OPT_IN_TAG, SUFFIX
 from gotostate.settings import Mode, matches
@@ -60,8 +60,8 @@ def _tagged_sources(memory: Memory) -> dict[str, str]:
     try:
         tagged = memory.tags_of_opted_in()
     except Exception as error:
-        # It is the cheaper of two ways, with a permission of its own.
-        if is_denied(error):
+        # It is the cheaper of two ways, with a permission and a quota of its own.
+        if is_denied(error) or isinstance(error, ThrottledError):
             return {}
         raise
     return {arn.rpartition(":")[2]: _source_of(arn, tags) for arn, tags in tagged.items()}

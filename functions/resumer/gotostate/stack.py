@@ -152,11 +152,14 @@ class Stack:
         found = client.get_function_configuration(FunctionName=self._mapping()["FunctionArn"])
         return dict(found.get("Environment", {}).get("Variables", {}))
 
-    def send(self, events: Sequence[Mapping[str, Any]]) -> None:
-        """Put at most 10 events on the RecoveryQueue. Raises StackError when SQS does not take all of them."""
+    def send(self, events: Sequence[Mapping[str, Any]]) -> dict[int, str]:
+        """Put at most 10 events on the RecoveryQueue; return why SQS did not take some, by their place among them.
+
+        Raises StackError where there is no queue.
+        """
         client, url = self._client("sqs"), self._output("RecoveryQueueUrl")
         left = {str(number): jsontext.write(event) for number, event in enumerate(events)}
-        why = ""
+        refused: dict[str, str] = {}
         for _ in range(SENDS):
             entries = [{"Id": number, "MessageBody": body} for number, body in left.items()]
             try:
@@ -165,10 +168,9 @@ class Stack:
                 raise StackError(f"the queue {url} of the stack {self.name} was deleted: deploy it again") from error
             refused = {entry["Id"]: entry.get("Message") or entry["Code"] for entry in answer.get("Failed", [])}
             if not refused:
-                return
+                break
             left = {number: left[number] for number in refused}
-            why = next(iter(refused.values()))
-        raise StackError(f"the queue {url} did not take {len(left)} of {len(events)} requests: {why}")
+        return {int(number): f"the queue {url} did not take the request: {why}" for number, why in refused.items()}
 
     def recovery_queue(self) -> Queue:
         """Count the failures that wait for the Resumer. Raises StackError."""

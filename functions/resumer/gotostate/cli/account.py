@@ -24,13 +24,15 @@ class Parameters:
     """The parameters of the deployed stack, or their defaults.
 
     stack: the name of the stack; None where they are the defaults. why: why they are the defaults. is_known: whether it
-    is known that there is, or is not, such a stack.
+    is known that there is, or is not, such a stack. names: which state machines its Resumer may read, with * for any
+    characters.
     """
 
     settings: Settings
     stack: str | None
     why: str | None = None
     is_known: bool = True
+    names: str = "*"
 
     @property
     def source(self) -> str:
@@ -130,7 +132,7 @@ def parameters(
         if not type(error).__module__.startswith(("botocore", "boto3")):
             raise
         return _unknown(f"the stack {name} cannot be read: {error}", error, is_needed=is_needed)
-    return Parameters(settings_from(environment), name)
+    return Parameters(settings_from(environment), name, names=environment.get("STATE_MACHINE_NAMES", "*"))
 
 
 def environment_of(name: str, region: str | None, profile: str | None, *, is_hasty: bool = True) -> Mapping[str, str]:

@@ -59,7 +59,11 @@ def run(options: argparse.Namespace) -> Exit:
     prepared, results = prepare(options, _now()), Results()
     if options.json and not options.yes:
         show_json(jsontext.write(facts(prepared, None)))
-        return Exit.DONE if options.dry_run or not prepared.preview.done else Exit.UNCONFIRMED
+        if options.dry_run:
+            return Exit.DONE
+        if prepared.preview.done:
+            return Exit.UNCONFIRMED
+        return Exit.FAILURE if prepared.preview.has_refused else Exit.DONE
     if not options.json:
         for line in preview.lines(prepared.preview):
             print(line)

@@ -76,8 +76,10 @@ def by_resumer(stack: Stack, items: Sequence[Item], asked: Asked, done: Done) ->
     """
     for first in range(0, len(items), BATCH):
         batch = items[first : first + BATCH]
-        stack.send([request(item.execution, asked, _redrives(item)) for item in batch])
-        done.by |= dict.fromkeys((item.execution for item in batch), What.ASKED)
+        refused = stack.send([request(item.execution, asked, _redrives(item)) for item in batch])
+        for place, item in enumerate(batch):
+            done.by[item.execution] = What.FAILED if place in refused else What.ASKED
+        done.why |= {batch[place].execution: why for place, why in refused.items()}
         yield batch
 
 

@@ -1,6 +1,7 @@
 """gotostate list: one row for each failure: where it failed, how it stands, and what to type; changes nothing."""
 
 import argparse
+import shlex
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -25,6 +26,8 @@ LONG = 1_000
 
 # What a listing tells of how a failure stands.
 _LISTED = (Status.OPEN, Status.RUNNING, Status.RECOVERED)
+# What nobody resumes but a person.
+_FOR_A_PERSON = (Status.PREPARED, Status.GAVE_UP, Status.OFF)
 
 
 def add_to(commands: Any) -> None:
@@ -89,11 +92,16 @@ def _run(options: argparse.Namespace) -> Exit:
     elif not machines:
         print("no state machine has opted in: tag one gotostate=resume, or name some with --state-machine")
     elif not found.rows and not found.more:
-        print(f"no failures since {timestamp(since)}" + (f" until {timestamp(until)}" if until else ""))
-    elif options.group:
-        _show_groups(listing.groups(found.rows))
+        which = " that match" if options.state or options.error or options.unresolved else ""
+        print(f"no failures{which} since {timestamp(since)}" + (f" until {timestamp(until)}" if until else ""))
     else:
-        _show(found, now)
+        if options.group:
+            _show_groups(listing.groups(found.rows))
+        else:
+            _show(found, now)
+        if sum(row.status in _FOR_A_PERSON for row in found.rows) > 1:
+            command = shlex.join(["gotostate", "resume", *selection.given(options, since, until), "--dry-run"])
+            print(f"to resume many at once: {printable(command)}")
     return Exit.DONE
 
 

@@ -12,7 +12,6 @@ from gotostate.cli.account import Parameters, asked, parameters
 from gotostate.cli.bar import Bar
 from gotostate.cli.chosen import Chooser, Wish
 from gotostate.cli.preview import Preview
-from gotostate.cli.wording import timestamp
 from gotostate.definition import Definition
 from gotostate.errors import DefinitionError, StackError
 from gotostate.failure import Failure
@@ -25,7 +24,10 @@ from gotostate.settings import Settings
 from gotostate.stack import Resumer, Stack
 
 _CHOSEN = "a request to the Resumer carries neither --definition nor --from-state"
-_NOT_OPTED_IN = "the Resumer touches no state machine that has not opted in by the tag gotostate"
+_NOT_TAKEN = (
+    "the Resumer touches no state machine that has not opted in by the tag gotostate, or that its stack's "
+    "StateMachineNames leaves out"
+)
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ def prepare(options: argparse.Namespace, now: float) -> Prepared:
     by = asked(aws, options.reason)
     planner = None if wish.is_plain else _planner(Chooser(memory, wish))
     meant = Meant(machines, since, until, options.state, options.error, int(options.limit) if options.limit else None)
-    gatherer = Gatherer(memory, found.settings, by, planner, has_queue=bool(found.stack))
+    gatherer = Gatherer(memory, found.settings, by, planner, taken=found.names if found.stack else None)
     with Bar("reading", 1) as bar:
 
         def note(read: int, total: int) -> None:
@@ -101,7 +103,7 @@ def _why_here(found: Parameters, planner: Planner | None) -> str:
     """Say why what is done from here is not done by the Resumer."""
     if not found.is_known:
         return "it is not known whether there is a Resumer"
-    return found.why or (_NOT_OPTED_IN if planner is None else _CHOSEN)
+    return found.why or (_NOT_TAKEN if planner is None else _CHOSEN)
 
 
 def _minds(found: Parameters, stack: Stack | None, items: Sequence[Item]) -> Iterator[str]:
@@ -123,25 +125,15 @@ def _state(stack: Stack) -> Iterator[str]:
         return
     if state.resumer is not Resumer.RUNNING:
         yield f"the Resumer of the stack {stack.name} is {state.resumer}: what it is asked for waits in its queue"
+        if state.resumer is Resumer.HELD:
+            yield f"to let it go on: {shlex.join(['gotostate', 'release', '--stack', stack.name])}"
 
 
 def _rest(options: argparse.Namespace, since: float, until: float | None) -> str:
     """Return the command that shows what is left."""
-    words = ["gotostate", "list"]
-    if options.state_machine:
-        words += ["--state-machine", *options.state_machine]
-    words += ["--since", str(timestamp(since))]
-    if until is not None:
-        words += ["--until", str(timestamp(until))]
-    return shlex.join([*words, *_given(options, "error", "state", "region", "profile", "stack"), "--unresolved"])
+    return shlex.join(["gotostate", "list", *selection.given(options, since, until), "--unresolved"])
 
 
 def _status(options: argparse.Namespace, region: str) -> str:
     """Return the command that shows the dead letters."""
-    return shlex.join(["gotostate", "status", "--region", region, *_given(options, "stack", "profile")])
-
-
-def _given(options: argparse.Namespace, *names: str) -> Iterator[str]:
-    for name in names:
-        if value := getattr(options, name):
-            yield from (f"--{name}", value)
+    return shlex.join(["gotostate", "status", "--region", region, *selection.named(options, "stack", "profile")])

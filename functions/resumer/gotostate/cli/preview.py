@@ -13,8 +13,8 @@ from gotostate.policy import Action
 
 MOST_CALLS = 12
 
-# By these rules a failure was left that somebody meant to resume.
-_NOT_RESUMED = ("unreadable", "refused")
+# By these rules there is nothing to resume, or another execution is the one to resume.
+_NOT_MEANT = ("left-to-parent", "map-run-child", "finished", "not-failed", "already-redriven", "aborted")
 
 # How automation left what is resumed now.
 _WAS = {Action.PREPARE: "prepared", Action.GIVE_UP: "gave up"}
@@ -43,8 +43,8 @@ class Preview:
 
     @property
     def has_refused(self) -> bool:
-        """Tell whether something could not be read, or AWS or its data do not let it be resumed."""
-        return any(item.decision.rule in _NOT_RESUMED for item in self.gathered.items if not item.is_done)
+        """Tell whether something that is to be resumed is not: it cannot be read, or a rule refuses it."""
+        return any(item.decision.rule not in _NOT_MEANT for item in self.gathered.items if not item.is_done)
 
 
 def lines(preview: Preview) -> Iterator[str]:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from gotostate import sources
+from gotostate.cli.account import use_profile
+from gotostate.cli.wording import timestamp
 from gotostate.memory import Memory
 from gotostate.stepfunctions import StepFunctions
 
@@ -77,10 +79,7 @@ def time_of(text: str, now: float) -> float | None:
 
 def connect(options: argparse.Namespace) -> StepFunctions:
     """Return Step Functions in the account and region that the options name; it connects when first used."""
-    if options.profile:
-        import boto3  # not for those who need no AWS: it takes a third of a second
-
-        boto3.setup_default_session(profile_name=options.profile)
+    use_profile(options.profile)
     regions = _regions(options.state_machine or ())
     return StepFunctions(options.region or next(iter(regions), None))
 
@@ -108,3 +107,17 @@ def _check_machines(names: Sequence[str], region: str | None) -> str | None:
 
 def _regions(names: Sequence[str]) -> set[str]:
     return {found["region"] for name in names if (found := _MACHINE.fullmatch(name))}
+
+
+def given(options: argparse.Namespace, since: float, until: float | None) -> list[str]:
+    """Return the words of a command line that means the same failures; times are in seconds since the epoch."""
+    words = ["--state-machine", *options.state_machine] if options.state_machine else []
+    words += ["--since", str(timestamp(since))]
+    if until is not None:
+        words += ["--until", str(timestamp(until))]
+    return [*words, *named(options, "error", "state", "region", "profile", "stack")]
+
+
+def named(options: argparse.Namespace, *names: str) -> list[str]:
+    """Return the words of these options, of those that were given."""
+    return [word for name in names if (value := getattr(options, name)) for word in (f"--{name}", value)]
