@@ -39,7 +39,7 @@ help: ## Show the targets
 
 .PHONY: setup
 setup: .venv/.ready ## Install all that the project needs, here
-	@$(MAKE) --no-print-directory --jobs 3 INSTALLING=yes .venv-local/.ready .venv-sam/.ready node_modules/.ready
+	@$(MAKE) --silent --jobs 3 INSTALLING=yes .venv-local/.ready .venv-sam/.ready node_modules/.ready
 
 .PHONY: demo
 demo: setup ## Deploy into an account on this machine and watch executions recover
