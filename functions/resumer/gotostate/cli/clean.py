@@ -43,7 +43,7 @@ def add_to(commands: Any) -> None:
     parser.add_argument(
         "--all",
         action="store_true",
-        help="delete all GoToState machines that have nothing running, for who removes the stack",
+        help="delete all GoToState machines of this region that have nothing running; before you remove the stack",
     )
     add_dry_run(parser)
     add_json(parser)

@@ -73,12 +73,12 @@ def add_dry_run(parser: argparse.ArgumentParser) -> None:
 
 def add_yes(parser: argparse.ArgumentParser) -> None:
     """Add --yes."""
-    parser.add_argument("--yes", action="store_true", help="do not ask; needed where nobody sits at a terminal")
+    parser.add_argument("--yes", action="store_true", help="do not ask for confirmation; required without a terminal")
 
 
 def add_reason(parser: argparse.ArgumentParser) -> None:
     """Add --reason."""
-    parser.add_argument("--reason", metavar="TEXT", help="why, for those who read of it later")
+    parser.add_argument("--reason", metavar="TEXT", help="why; recorded in the log, the notice and the input")
 
 
 def check_shared(options: argparse.Namespace) -> str | None:

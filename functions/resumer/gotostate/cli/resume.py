@@ -49,7 +49,7 @@ def add_to(commands: Any) -> None:
     parser.add_argument(
         "--definition",
         metavar="current|FILE",
-        help="a mended definition, in place of the one that the execution ran with; a FILE is of one machine",
+        help="a corrected definition, in place of the one that the execution ran with; a FILE is of one machine",
     )
     parser.add_argument(
         "--whole", action="store_true", help="run a failed Parallel or Map again as a whole, finished iterations too"
@@ -68,7 +68,7 @@ def add_to(commands: Any) -> None:
     parser.add_argument(
         "--strategy",
         choices=[strategy.value for strategy in Strategy],
-        help="by which means: a new execution (gotostate), AWS's native redrive (redrive), or what is right (auto); "
+        help="how to resume: a new execution (gotostate), AWS's native redrive (redrive), or whichever fits (auto); "
         "default: as its state machine is tagged",
     )
     add_reason(parser)

@@ -1,4 +1,4 @@
-"""gotostate show: tell the story of a failure and of all its resumes; changes nothing."""
+"""gotostate show: show the timeline of a failure and of all its resumes; changes nothing."""
 
 import argparse
 import os
@@ -27,7 +27,7 @@ def add_to(commands: Any) -> None:
     parser = add_verb(
         commands,
         "show",
-        "tell the story of a failure and of all its resumes; changes nothing",
+        "show the timeline of a failure and of all its resumes; changes nothing",
         description="Tell the story of a failure: the states in order, where it failed and why, each resume after it, "
         "and how it ended. Whichever execution of a chain is named, the whole chain is told. Changes nothing.",
         examples=[f"gotostate show {EXAMPLE_ARN}", f"gotostate show {EXAMPLE_ARN} --svg incident.svg"],
