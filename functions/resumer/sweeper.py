@@ -16,11 +16,11 @@ from gotostate import cleaning, jsontext, listreader, sources, sweep
 from gotostate.bus import Queue
 from gotostate.chains import Listed
 from gotostate.cleaning import Found
-from gotostate.errors import NotFoundError, SettingsError, ThrottledError
+from gotostate.errors import NotFoundError, ThrottledError
 from gotostate.logs import Logs
 from gotostate.report import request
 from gotostate.resumption import SUFFIX
-from gotostate.settings import matches, settings_from
+from gotostate.settings import matches, settings_from, whole
 from gotostate.stepfunctions import StepFunctions, is_denied
 
 if TYPE_CHECKING:
@@ -154,10 +154,7 @@ def _names() -> str:
 
 
 def _keep_days() -> int:
-    text = os.environ.get("KEEP_DAYS", "30")
-    if not (text.isascii() and text.isdecimal() and len(text) < 10):
-        raise SettingsError(f"KEEP_DAYS is {text!r}; set the stack's parameter KeepDays to a whole number")
-    return int(text)
+    return whole(os.environ, "KEEP_DAYS", "KeepDays", 30)
 
 
 def _set_deadline(aws: StepFunctions, context: "LambdaContext", most: float = float("inf")) -> None:

@@ -135,6 +135,16 @@ def started(account: Account, machine: str = "orders") -> list[Any]:
     return account.resumed(f"{machine}-with-GoToState")
 
 
+def let_resumes_succeed(account: Account) -> None:
+    """Let each resumed execution of orders succeed before the next call of AWS."""
+
+    def gate(operation: str, body: Any) -> None:
+        for run in started(account):
+            account.end(run.arn, "SUCCEEDED")
+
+    account.gate = gate
+
+
 # ---- Which failures -------------------------------------------------------------------------------
 
 
@@ -264,11 +274,7 @@ def test_json_without_yes_prints_the_plan_and_exits_with_3(account: Account, sta
 def test_json_with_yes_prints_what_was_done(account: Account, stack: FakeStack, capsys: Capture) -> None:
     fail(account, "orders", 2)
 
-    def gate(operation: str, body: Any) -> None:
-        for run in started(account):
-            account.end(run.arn, "SUCCEEDED")
-
-    account.gate = gate
+    let_resumes_succeed(account)
     assert resume("--state-machine", "orders", "--json", "--yes", "--canary", "1") == 0
     results = json.loads(capsys.readouterr().out)["results"]
     assert results["done"] == {"resumed": 1, "asked for": 1}
@@ -908,11 +914,7 @@ def test_in_place_of_a_canary_that_goes_on_already_comes_another(
     taken = execution_arn("orders", "Charge-2")
     monkeypatch.setattr(bulk, "confirm", lambda question, given: account.redrive(taken))
 
-    def gate(operation: str, body: Any) -> None:
-        for run in started(account):
-            account.end(run.arn, "SUCCEEDED")
-
-    account.gate = gate
+    let_resumes_succeed(account)
     assert resume("--state-machine", "orders", "--canary", "1", "--yes") == 0
     assert account.runs[taken].status == "RUNNING"
     assert [run.arn.split(":")[7].partition("-resume-")[0] for run in started(account)] == ["Charge-1", "Charge-0"]
@@ -925,11 +927,7 @@ def test_a_canary_that_has_ended_by_then_is_told_as_it_ended(
     fail(account, "orders", 1)
     fail(account, "refunds", 1)
 
-    def gate(operation: str, body: Any) -> None:
-        for run in started(account):
-            account.end(run.arn, "SUCCEEDED")
-
-    account.gate = gate
+    let_resumes_succeed(account)
     assert resume("--since", "2h", "--canary", "2", "--yes") == 1
     (canary,) = started(account)
     assert f"Canary       {canary.arn} SUCCEEDED\n" in capsys.readouterr().out
@@ -938,11 +936,7 @@ def test_a_canary_that_has_ended_by_then_is_told_as_it_ended(
 def test_there_may_be_fewer_failures_than_canaries(account: Account, stack: FakeStack, capsys: Capture) -> None:
     fail(account, "orders", 2)
 
-    def gate(operation: str, body: Any) -> None:
-        for run in started(account):
-            account.end(run.arn, "SUCCEEDED")
-
-    account.gate = gate
+    let_resumes_succeed(account)
     assert resume("--state-machine", "orders", "--canary", "5", "--yes") == 0
     assert "Resumed      2\n" in capsys.readouterr().out
     assert (len(started(account)), stack.sent) == (2, [])

@@ -8,6 +8,7 @@ import pytest
 import resumer
 from fake_account import Account, RefusalError, failure_events
 from jsonschema import Draft202012Validator
+from listed import Context
 
 SCHEMA = Draft202012Validator(
     json.loads((Path(__file__).parents[2] / "docs" / "events.schema.json").read_text()),
@@ -18,13 +19,6 @@ ORDERS = {
     "States": {"Charge": {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "End": True}},
 }
 CARD = '{"card": "4111"}'
-
-
-class Context:
-    aws_request_id = "request"
-
-    def get_remaining_time_in_millis(self) -> int:
-        return 30_000
 
 
 @pytest.fixture

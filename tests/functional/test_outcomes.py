@@ -9,6 +9,7 @@ from fake_account import Account, failure_events
 from gotostate.settings import PREPARE_ERRORS
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from listed import Context
 
 TASK = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke"}
 HTTP = {"Type": "Task", "Resource": "arn:aws:states:::http:invoke"}
@@ -27,13 +28,6 @@ TAGS = {
 }
 ACTED = ("resumed", "redriven")
 SILENT = ("already resumed", "waiting", "already-redriven")
-
-
-class Context:
-    aws_request_id = "request"
-
-    def get_remaining_time_in_millis(self) -> int:
-        return 30_000
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -14,6 +14,7 @@ from gotostate.errors import SettingsError, TransientError
 from gotostate.nesting import STARTED_BY
 from gotostate.report import Report, redrive_due, request
 from gotostate.resumption import Asked
+from listed import Context
 
 LAMBDA = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke"}
 PLAIN = {"StartAt": "A", "States": {"A": {**LAMBDA, "End": True}}}
@@ -26,13 +27,6 @@ CUSTOMER_KEY = {"type": "CUSTOMER_MANAGED_KMS_KEY", "kmsKeyId": "alias/a"}
 
 def followed_by(state: dict[str, Any]) -> dict[str, Any]:
     return {"StartAt": "A", "States": {"A": {**LAMBDA, "Next": "Called"}, "Called": state}}
-
-
-class Context:
-    aws_request_id = "request"
-
-    def get_remaining_time_in_millis(self) -> int:
-        return 30_000
 
 
 @dataclass

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 import fake_account
+import listed
 import pytest
 import resumer
 import sweeper
@@ -33,7 +34,6 @@ SEEDS = max(int(os.environ.get("SFN_RESUME_SEEDS", "2000")) // 200, 5)
 # With two, the Resumer begins at any point of the deletion, and the deletion goes on at any point of the Resumer.
 SWITCHES = 3 if SEEDS >= 500 else 2
 HOUR, DAY = 3_600.0, 86_400.0
-QUEUE = "https://sqs.eu-west-1.amazonaws.com/123456789012/recovery"
 GOTO = "orders-with-GoToState"
 ORDERS = {
     "StartAt": "A",
@@ -41,17 +41,8 @@ ORDERS = {
 }
 
 
-class Account(fake_account.Account):
-    """An account with a queue; sent: what was put on it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.sent: list[Any] = []
-
-    def _send_message(self, body: Any) -> Any:
-        assert body["QueueUrl"] == QUEUE
-        self.sent.append(json.loads(body["MessageBody"]))
-        return {"MessageId": "m"}
+class Account(listed.Account):
+    """An account with a queue and with logs."""
 
     @property
     def lines(self) -> list[dict[str, Any]]:
@@ -111,7 +102,7 @@ def wire(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     for module, group in ((resumer, "resumer"), (sweeper, "sweeper")):
         monkeypatch.setattr(module.logger.registered_handler, "stream", Stream(account, group))
     for name, value in {
-        "QUEUE_URL": QUEUE, "RESUMER_LOG_GROUP": "resumer", "SWEEPER_LOG_GROUP": "sweeper",
+        "QUEUE_URL": listed.QUEUE, "RESUMER_LOG_GROUP": "resumer", "SWEEPER_LOG_GROUP": "sweeper",
         "SWEEP_RATE": "rate(1 hour)", "KEEP_DAYS": "30",
     }.items():  # fmt: skip
         monkeypatch.setenv(name, value)

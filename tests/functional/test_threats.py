@@ -14,6 +14,7 @@ from gotostate.outcome import Outcome, Result
 from gotostate.report import Report, request
 from gotostate.resumption import SOURCE_TAG, Asked, source_tag
 from gotostate.settings import Settings, matches
+from listed import Context
 
 ORDERS = {
     "StartAt": "Validate",
@@ -23,13 +24,6 @@ ORDERS = {
     },
 }
 GOTO = "orders-with-GoToState"
-
-
-class Context:
-    aws_request_id = "request"
-
-    def get_remaining_time_in_millis(self) -> int:
-        return 30_000
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import pytest
 import resumer
 from fake_account import Account, Wired, failure_events
 from gotostate.memory import Memory
+from listed import Context
 
 ORDERS = {
     "StartAt": "Charge",
@@ -14,13 +15,6 @@ ORDERS = {
 ORDER = '{"order": 17}'
 FIRST = {"BACKOFF_SECONDS": "60", "MAX_ATTEMPTS": "5"}
 SECOND = {"BACKOFF_SECONDS": "5", "MAX_ATTEMPTS": "2"}
-
-
-class Context:
-    aws_request_id = "request"
-
-    def get_remaining_time_in_millis(self) -> int:
-        return 30_000
 
 
 @pytest.fixture

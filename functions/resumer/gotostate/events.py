@@ -10,6 +10,7 @@ HistoryEvent = Mapping[str, Any]
 
 # Statuses of an execution that has ended and did not succeed.
 ENDED_BADLY = ("FAILED", "TIMED_OUT", "ABORTED")
+GOING_ON = ("RUNNING", "PENDING_REDRIVE")
 # The year 9999, the last that a date can hold, in milliseconds since the epoch.
 LATEST_MILLISECONDS = 253_000_000_000_000
 

@@ -56,6 +56,12 @@ class Failure:
     has_succeeded: bool = False
 
     @property
+    def failed_in(self) -> str | None:
+        """The state in which it failed, as a list shows it: for one that a router added, the state that it led to."""
+        is_added = self.point.ended_in in self.ran.definition.router_states
+        return self.point.resume_from if is_added else self.point.ended_in
+
+    @property
     def is_resumed(self) -> bool:
         """Tell whether the execution ran in a GoToState machine already."""
         return self.ran.definition.is_gotostate

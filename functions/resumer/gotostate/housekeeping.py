@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gotostate import resumption
+from gotostate.events import GOING_ON
 from gotostate.executions import ListedExecution
 from gotostate.resumption import OPT_IN_TAG, SOURCE_TAG
 
@@ -58,11 +59,11 @@ class Use:
 
     def add(self, one: ListedExecution) -> None:
         """Count an execution."""
-        running = one.stopped is None or one.status in ("RUNNING", "PENDING_REDRIVE")
+        running = one.stopped is None or one.status in GOING_ON
         times = [time for time in (one.started, one.stopped, one.redriven) if time is not None]
         last = float("inf") if running else max(times)
         self.is_running = self.is_running or running
-        self.has_failed = self.has_failed or one.status not in ("SUCCEEDED", "RUNNING", "PENDING_REDRIVE")
+        self.has_failed = self.has_failed or one.status not in ("SUCCEEDED", *GOING_ON)
         self.latest = max(self.latest, last)
         if one.version:
             self.versions[one.version] = max(self.versions.get(one.version, last), last)

@@ -44,10 +44,7 @@ class Item:
     @property
     def state(self) -> str | None:
         """The state in which it failed, as a list shows it; None where that is not known."""
-        if self.plan is None:
-            return None
-        point, ran = self.plan.failure.point, self.plan.failure.ran.definition
-        return point.resume_from if point.ended_in in ran.router_states else point.ended_in
+        return self.plan.failure.failed_in if self.plan else None
 
     @property
     def error(self) -> str | None:

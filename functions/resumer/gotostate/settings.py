@@ -90,13 +90,11 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
             f"STRATEGY is {strategy!r}; set the stack's parameter Strategy to auto, gotostate or redrive"
         )
     return Settings(
-        max_attempts=_whole(environment, "MAX_ATTEMPTS", "MaxAttempts", default.max_attempts),
+        max_attempts=whole(environment, "MAX_ATTEMPTS", "MaxAttempts", default.max_attempts),
         default_mode=Mode(mode),
-        backoff_seconds=_whole(environment, "BACKOFF_SECONDS", "BackoffSeconds", default.backoff_seconds),
+        backoff_seconds=whole(environment, "BACKOFF_SECONDS", "BackoffSeconds", default.backoff_seconds),
         backoff_rate=_rate(environment.get("BACKOFF_RATE", str(default.backoff_rate))),
-        max_backoff_seconds=_whole(
-            environment, "MAX_BACKOFF_SECONDS", "MaxBackoffSeconds", default.max_backoff_seconds
-        ),
+        max_backoff_seconds=whole(environment, "MAX_BACKOFF_SECONDS", "MaxBackoffSeconds", default.max_backoff_seconds),
         resume_inside=inside == "true",
         strategy=Strategy(strategy),
         prepare_errors=_patterns(environment.get("PREPARE_ERRORS", ",".join(default.prepare_errors))),
@@ -184,7 +182,8 @@ TAGS: dict[str, tuple[str, Any, str]] = {
 }
 
 
-def _whole(environment: Mapping[str, str], variable: str, parameter: str, default: int) -> int:
+def whole(environment: Mapping[str, str], variable: str, parameter: str, default: int) -> int:
+    """Read a whole number. Raises SettingsError that names variable and parameter."""
     text = environment.get(variable, str(default))
     if not (text.isascii() and text.isdecimal() and len(text) < 10):
         raise SettingsError(f"{variable} is {text!r}; set the stack's parameter {parameter} to a whole number")

@@ -159,7 +159,7 @@ def _with_decision(memory: Memory, row: Row, settings: Settings) -> Row:
     return replace(
         row,
         status=status,
-        state=_state_of(failure.point, failure.ran.definition),
+        state=failure.failed_in,
         error=failure.point.ending.error,
         reason=plan.decision.reason,
         calls=tuple(map(str, plan.calls)),
@@ -241,7 +241,3 @@ def _with_wait(memory: Memory, row: Row, now: float) -> Row:
     until = (newest.started or 0.0) + delay
     # A clock that is behind AWS's does not make one wait that was started to go on at once.
     return replace(row, status=Status.WAITING, until=until) if delay and until > now else row
-
-
-def _state_of(point: history.FailurePoint, definition: Definition) -> str | None:
-    return point.resume_from if point.ended_in in definition.router_states else point.ended_in

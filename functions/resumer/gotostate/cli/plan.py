@@ -10,6 +10,7 @@ from gotostate.cli.account import Account
 from gotostate.cli.files import read_history, read_text
 from gotostate.cli.options import EXAMPLE_ARN, add_json, add_profile, add_stack, add_verb
 from gotostate.cli.terminal import Exit, show, show_json
+from gotostate.cli.wording import short_cause
 from gotostate.definition import Definition
 from gotostate.errors import DefinitionError, HistoryError, UnclearError
 from gotostate.events import ENDED_BADLY, HistoryEvent
@@ -245,15 +246,3 @@ def _show_point(point: FailurePoint) -> None:
         show("Variables", jsontext.join(point.variables) if point.variables else "(none)")
     if point.output is not None:
         show("Output", jsontext.on_one_line(point.output))
-
-
-def short_cause(cause: str | None) -> str:
-    """Return the message out of the JSON that Lambda gives as cause; any other cause as it is."""
-    if not cause:
-        return "(none given)"
-    try:
-        described = jsontext.parse(cause)
-    except ValueError:
-        return cause
-    message = described.get("errorMessage") if isinstance(described, dict) else None
-    return message if isinstance(message, str) and message else cause

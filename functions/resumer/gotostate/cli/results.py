@@ -8,9 +8,9 @@ from typing import Any
 from gotostate.cli import preview
 from gotostate.cli.canaries import Canary
 from gotostate.cli.handover import Done
-from gotostate.cli.plan import short_cause
 from gotostate.cli.preparing import Prepared
 from gotostate.cli.watching import Seen
+from gotostate.cli.wording import short_cause
 
 
 @dataclass

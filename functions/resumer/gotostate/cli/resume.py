@@ -12,9 +12,10 @@ from gotostate.cli.account import Account
 from gotostate.cli.chosen import CHANGING, Chooser, Chosen, Wish, started, with_means
 from gotostate.cli.confirmation import confirm
 from gotostate.cli.options import EXAMPLE_ARN, add_profile, add_reason, add_region, add_stack, add_verb, add_yes
-from gotostate.cli.plan import short_cause, show_calls, show_remarks
+from gotostate.cli.plan import show_calls, show_remarks
 from gotostate.cli.terminal import Exit, show
 from gotostate.cli.waiting import Awaited
+from gotostate.cli.wording import short_cause
 from gotostate.errors import GotoStateError, NeedsForceError, NotFailedError, UnconfirmedError
 from gotostate.events import ENDED_BADLY
 from gotostate.executions import Execution

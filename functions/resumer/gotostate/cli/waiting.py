@@ -1,14 +1,13 @@
 """Waiting for the end of an execution that was resumed or redriven."""
 
 from gotostate.errors import NotFoundError
+from gotostate.events import GOING_ON
 from gotostate.executions import Execution
 from gotostate.stepfunctions import StepFunctions
 
 POLL_SECONDS = 1.0
 # Reads are eventually consistent: right after the start AWS may not know the execution yet.
 BEHIND_SECONDS = 30.0
-
-_RUNNING = ("RUNNING", "PENDING_REDRIVE")
 
 
 class Awaited:
@@ -30,7 +29,7 @@ class Awaited:
                 return None
             raise
         is_behind = is_early and execution.redrive_count < self._redrives
-        return None if is_behind or execution.status in _RUNNING else execution
+        return None if is_behind or execution.status in GOING_ON else execution
 
     def end(self) -> Execution:
         """Wait for the end and return the execution."""

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from gotostate.errors import NotFoundError
+from gotostate.events import GOING_ON
 from gotostate.executions import Execution, ListedExecution
 from gotostate.many import Item
 from gotostate.memory import Memory
@@ -57,7 +58,7 @@ class Watch:
         begun = set(self._ended)
         for found in self._found(self._wanted - begun):
             begun.add(found.arn)
-            if found.status not in ("RUNNING", "PENDING_REDRIVE"):
+            if found.status not in GOING_ON:
                 self._ended[found.arn] = found.status
         succeeded = sum(status == "SUCCEEDED" for status in self._ended.values())
         return Seen(len(begun), succeeded, len(self._ended) - succeeded)

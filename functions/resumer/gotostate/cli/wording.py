@@ -4,7 +4,7 @@ import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 
-from gotostate.cli.plan import short_cause
+from gotostate import jsontext
 from gotostate.plain import duration, printable
 from gotostate.story import ExecutionStory, Outcome, StateStory, Story, Turn
 
@@ -147,3 +147,15 @@ def _times(told: ExecutionStory) -> Iterator[float | None]:
 
 def _utc(time: float) -> datetime:
     return datetime.fromtimestamp(time, UTC)
+
+
+def short_cause(cause: str | None) -> str:
+    """Return the message out of the JSON that Lambda gives as cause; any other cause as it is."""
+    if not cause:
+        return "(none given)"
+    try:
+        described = jsontext.parse(cause)
+    except ValueError:
+        return cause
+    message = described.get("errorMessage") if isinstance(described, dict) else None
+    return message if isinstance(message, str) and message else cause
