@@ -16,6 +16,8 @@ SAM := $(CURDIR)/.venv-sam/bin/sam
 ACCOUNT := $(BIN)/python local/account.py
 REGION ?= eu-west-1
 SOURCES := functions local tests bench
+# Two of them test in a deployed account each, and wait most of the time (tests/conftest.py).
+PROCESSES ?= 3
 # Where COVERAGE is set, as in .ci/run: of functions/, lines and branches together.
 COVERED := $(if $(COVERAGE),--cov --cov-report=term-missing:skip-covered --cov-fail-under=97)
 # pytest-cov has no limit of branches alone.
@@ -47,8 +49,8 @@ demo: setup ## Deploy into an account on this machine and watch executions recov
 
 .PHONY: test
 test: setup ## Run all tests, those on the local account too
-	@echo "test: deploys the template into an account on this machine, and runs all tests (about ten minutes)"
-	@$(ACCOUNT) run -- $(BIN)/python -m pytest --numprocesses auto $(COVERED)
+	@echo "test: deploys the template into accounts on this machine, and runs all tests (about six minutes)"
+	@$(ACCOUNT) run --accounts 2 --beside '"$(SAM)" build' -- $(BIN)/python -m pytest --numprocesses $(PROCESSES) $(COVERED)
 	@$(if $(COVERAGE),$(BIN)/coverage json --quiet -o - | $(BIN)/python -c '$(BRANCHES)')
 
 .PHONY: check

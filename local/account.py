@@ -3,7 +3,7 @@
     account.py up                 start it and leave it running (LOCAL_AWS_PORT, default 4566)
     account.py down               stop what `up` started
     account.py using -- COMMAND   run COMMAND against what `up` started
-    account.py run -- COMMAND     start one on a free port, run COMMAND against it, stop it
+    account.py run -- COMMAND     start one on a free port, run COMMAND against it, stop it (--accounts N: several)
 
 COMMAND finds it through AWS_ENDPOINT_URL and the other AWS_ variables, as it would find any account.
 Exit code 1 with a message when it cannot start; `run` exits with the command's code.
@@ -22,7 +22,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -30,6 +30,8 @@ PYTHON = ROOT / ".venv-local" / "bin" / "python"
 STATE = ROOT / ".local"
 HOST = "127.0.0.1"
 DEFAULT_PORT = 4566
+# The variable that names the endpoints of all accounts of a run, with spaces between.
+ENDPOINTS = "LOCAL_AWS_ENDPOINTS"
 START_SECONDS = 120
 STOP_SECONDS = 20
 
@@ -49,6 +51,7 @@ def main() -> int:
     ):
         command = commands.add_parser(name, help=text)
         if name == "run":
+            command.add_argument("--accounts", metavar="N", type=int, default=1, help="start so many")
             command.add_argument("--beside", metavar="COMMAND", help="run this while it starts")
         command.add_argument("arguments", nargs=argparse.REMAINDER, metavar="-- COMMAND")
     options = parser.parse_args()
@@ -63,7 +66,9 @@ def main() -> int:
         arguments = options.arguments[1:] if options.arguments[:1] == ["--"] else options.arguments
         if not arguments:
             parser.error(f"{options.command} needs a command: account.py {options.command} -- COMMAND")
-        return run_command(arguments, options.beside) if options.command == "run" else use(arguments)
+        if options.command == "using":
+            return use(arguments)
+        return run_command(arguments, options.accounts, options.beside)
     except AccountError as error:
         print(f"local account: {error}", file=sys.stderr)
         return 1
@@ -111,14 +116,16 @@ def use(arguments: list[str]) -> int:
     return subprocess.call(arguments, env=os.environ | environment(port), cwd=ROOT)
 
 
-def run_command(arguments: list[str], beside: str | None = None) -> int:
-    """Run a command against an account of its own and return its exit code.
+def run_command(arguments: list[str], number: int = 1, beside: str | None = None) -> int:
+    """Run a command against accounts of its own and return its exit code.
 
-    beside: a command line that runs while the account starts. Raises AccountError with its output when it fails.
+    number: how many; the command finds the first as any account, and all of them in the variable ENDPOINTS.
+    beside: a command line that runs while they start. Raises AccountError with its output when it fails.
     """
-    with _beside(beside) as done, account() as port:
+    with _beside(beside) as done, accounts(number) as ports:
         done()
-        child = subprocess.Popen(arguments, env=os.environ | environment(port), cwd=ROOT)
+        variables = {**environment(ports[0]), ENDPOINTS: " ".join(map(url, ports))}
+        child = subprocess.Popen(arguments, env=os.environ | variables, cwd=ROOT)
         try:
             return child.wait()
         except KeyboardInterrupt:
@@ -149,13 +156,28 @@ def _beside(command: str | None) -> Iterator[Callable[[], None]]:
 
 
 @contextmanager
-def account() -> Iterator[int]:
-    """Run an account on a free port while the block runs; yields the port."""
-    port = port_from_environment() or (DEFAULT_PORT if _is_free(DEFAULT_PORT) else any_free_port())
-    if not _is_free(port):
-        raise AccountError(f"port {port} is taken by another program; choose another with LOCAL_AWS_PORT")
-    if port != DEFAULT_PORT:
-        print(f"local account: using port {port}", file=sys.stderr)
+def accounts(number: int) -> Iterator[list[int]]:
+    """Run accounts on free ports while the block runs; yields the ports."""
+    first = port_from_environment() or (DEFAULT_PORT if _is_free(DEFAULT_PORT) else any_free_port())
+    if not _is_free(first):
+        raise AccountError(f"port {first} is taken by another program; choose another with LOCAL_AWS_PORT")
+    if first != DEFAULT_PORT:
+        print(f"local account: using port {first}", file=sys.stderr)
+    with ExitStack() as stack:
+        yield [stack.enter_context(_account(port)) for port in (first, *(any_free_port() for _ in range(number - 1)))]
+
+
+def claim() -> str | None:
+    """Return the endpoint of an account that no other process of this run uses; None where there is none."""
+    for endpoint in os.environ.get(ENDPOINTS, "").split():
+        with suppress(FileExistsError):
+            Path(STATE, endpoint.rpartition(":")[2], "claimed").touch(exist_ok=False)
+            return endpoint
+    return None
+
+
+@contextmanager
+def _account(port: int) -> Iterator[int]:
     process = start(port)
     try:
         yield port

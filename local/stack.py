@@ -32,7 +32,10 @@ class StackError(Exception):
 def sam(*arguments: str) -> None:
     """Run the SAM CLI in the project's folder. Raises StackError with its output when it fails."""
     command = [os.environ.get("SAM", "sam"), *arguments]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    # The local account has no quota for questions: `sam deploy` asks it twice a second, not every five.
+    hurry = {"SAM_CLI_POLL_DELAY": "0.5"} if "AWS_ENDPOINT_URL" in os.environ else {}
+    environment = {**hurry, **os.environ}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise StackError(f"{' '.join(['sam', *arguments])} failed:\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}")
 

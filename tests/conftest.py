@@ -1,9 +1,12 @@
-"""No test but the end-to-end ones may reach an account, real or local; and these run one after the other."""
+"""No test but the end-to-end ones may reach an account, real or local; those of one account run one after the other."""
 
+import os
 from collections.abc import Mapping
+from pathlib import PurePosixPath
 from typing import Any
 
 import pytest
+from account import ENDPOINTS
 from gotostate.errors import NoStackError
 from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
@@ -12,17 +15,24 @@ from xdist.scheduler import LoadScopeScheduling
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
+# These share a deployed stack, or the folder of what was built, so one process runs them.
 _DEPLOYED = ("tests/e2e/", "tests/functional/test_local_invoke.py::", "tests/functional/test_runtime.py::")
+# Where there are two accounts, these have the second; about as long as the others, and with no build.
+_SECOND = ("continue_as_new", "equivalence", "inside", "readme", "resume", "router", "soak")
 
 
 class _Scheduler(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
-    """Gives the tests that build or deploy the template to one process, and the others, one by one, to whoever is free.
+    """Gives the tests of each account to one process, and the others, one by one, to whoever is free.
 
-    The former share a deployed stack and `.aws-sam/build`. (`--dist loadgroup` does not group with pytest 9.2.)
+    (`--dist loadgroup` does not group with pytest 9.2.)
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        return "deployed" if nodeid.startswith(_DEPLOYED) else nodeid
+        if not nodeid.startswith(_DEPLOYED):
+            return nodeid
+        has_two = len(os.environ.get(ENDPOINTS, "").split()) > 1
+        name = PurePosixPath(nodeid.partition("::")[0]).stem.removeprefix("test_")
+        return "second" if has_two and (name in _SECOND or nodeid.endswith("[second]")) else "first"
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _Scheduler:

@@ -1,8 +1,8 @@
 """The stack under test: the real template, deployed with `sam deploy` into whatever account is given.
 
-AWS_ENDPOINT_URL names an emulator (`make test` starts the local account and sets it). Without it the tests
-run against a real account, which costs a few cents: say so with SFN_RESUME_REAL_ACCOUNT=yes. There the stack, and all
-that the tests made beside it, is deleted in the end, whatever happened (tests/real_account.py).
+AWS_ENDPOINT_URL names an emulator (`make test` starts two local accounts, one for each half of the tests). Without it
+they run against a real account, which costs a few cents: say so with SFN_RESUME_REAL_ACCOUNT=yes. There the stack, and
+all that the tests made beside it, is deleted in the end, whatever happened (tests/real_account.py).
 """
 
 import json
@@ -13,8 +13,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import account
 import boto3
 import pytest
+from invoke import build
 from real_account import check, remove
 from stack import ROOT, SUFFIX, Stack, sam, wait_for
 
@@ -28,6 +30,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     others = [item for item in items if item not in roles]
     behind = max((place for place, item in enumerate(others, 1) if item.path.parent == here), default=0)
     items[:] = [*others[:behind], *roles, *others[behind:]]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_account() -> None:
+    """Take one of the accounts that `make test` started, as other processes test in the others."""
+    if account.ENDPOINTS in os.environ:
+        endpoint = account.claim()
+        assert endpoint, "more processes run end-to-end tests than there are accounts"
+        os.environ["AWS_ENDPOINT_URL"] = endpoint
 
 
 @pytest.fixture(scope="session")
@@ -49,7 +60,7 @@ def _deploy(name: str) -> None:
     """Build the template and deploy it, for its own state machines alone: a real account may hold others."""
     settings = tomllib.loads((ROOT / "samconfig.toml").read_text())["local"]["deploy"]["parameters"]
     narrow = f"{settings['parameter_overrides']} StateMachineNames={name}-* StateMachineRoles={name}-*"
-    sam("build")
+    build()
     # Packages have a folder of their own in the account's bucket, by which they are found again.
     sam("deploy", "--config-env", "local", "--stack-name", name, "--s3-prefix", name, "--parameter-overrides", narrow)
 

@@ -156,8 +156,13 @@ def test_sixty_failures_are_resumed_at_once(failures: Failures) -> None:
     done = failures.resume(*names, "--reason", "the bank is back", "--wait", "--yes")
     print(done.stdout)
     assert done.returncode == 0, done.stderr
-    for arn in failures.runs:
-        stack.recovered(arn)
+    described = [
+        stack.states.describe_execution(executionArn=found["executionArn"])
+        for found in failures.started(orders, refunds, imports)
+        if found["status"] == "SUCCEEDED"
+    ]
+    recovered = Counter(json.loads(found["input"])["resuming"]["execution"] for found in described)
+    assert recovered == Counter(failures.runs.keys())
     # Each once; the canary of imports failed, and was resumed again.
     assert len(failures.started(orders, refunds)) == 50
     assert len(failures.started(imports)) == 11
