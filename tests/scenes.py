@@ -6,9 +6,9 @@ from typing import Any
 
 import stories
 from fake_account import ADA, BEGINNING, Account, Run, execution_arn, failure_events, machine_arn
+from gotostate.cli.stack import Hold
 from gotostate.nesting import STARTED_BY
 from gotostate.resumption import execution_name
-from gotostate.stack import Hold
 from stage import NOW, Scene
 from stories import Timed
 

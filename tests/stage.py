@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from fake_account import ADA, BEGINNING, Account, Wired, failure_events
 from gotostate import recovery
+from gotostate.cli.stack import Hold, Queue, Stack, State
 from gotostate.report import Report
 from gotostate.settings import Settings, settings_from
-from gotostate.stack import Hold, Queue, Stack, State
 
 NOW = BEGINNING + 86_400
 _ENVIRONMENT = {

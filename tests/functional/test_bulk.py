@@ -15,8 +15,10 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 from fake_account import ADA, BEGINNING, Account, RefusalError, Wired, execution_arn, failure_events, machine_arn
 from gotostate import cli, reading, recovery
-from gotostate.cli import bulk, preparing
-from gotostate.cli.watching import Seen, Watch
+from gotostate.cli.bulk import planned
+from gotostate.cli.bulk import verb as bulk
+from gotostate.cli.bulk.watching import Seen, Watch
+from gotostate.cli.stack import Hold, Queue, State
 from gotostate.errors import HistoryError, NoStackError, StackError
 from gotostate.events import HistoryEvent
 from gotostate.memory import Memory
@@ -24,7 +26,6 @@ from gotostate.nesting import STARTED_BY
 from gotostate.outcome import Outcome
 from gotostate.report import Report
 from gotostate.settings import settings_from
-from gotostate.stack import Hold, Queue, State
 from histories import History
 
 Capture = pytest.CaptureFixture[str]
@@ -99,8 +100,8 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Account:
     monkeypatch.setattr("gotostate.cli.account.StepFunctions", lambda region: Wired(account, region))
     monkeypatch.setattr("gotostate.cli.account.environment_of", no_stack)
     monkeypatch.setattr(bulk, "_now", lambda: account.now)
-    monkeypatch.setattr("gotostate.cli.list._now", lambda: account.now)
-    monkeypatch.setattr(preparing, "Memory", lambda aws: Memory(aws, clock=lambda: account.now))
+    monkeypatch.setattr("gotostate.cli.verbs.list._now", lambda: account.now)
+    monkeypatch.setattr(planned, "Memory", lambda aws: Memory(aws, clock=lambda: account.now))
     monkeypatch.setenv("COLUMNS", "80")
     return account
 
@@ -109,7 +110,7 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Account:
 def stack(account: Account, monkeypatch: pytest.MonkeyPatch) -> FakeStack:
     stack = FakeStack(account)
     monkeypatch.setattr("gotostate.cli.account.environment_of", lambda *_, **how: {"MAX_ATTEMPTS": "3"})
-    monkeypatch.setattr(preparing, "Stack", lambda name, region, profile: stack)
+    monkeypatch.setattr(planned, "Stack", lambda name, region, profile: stack)
     return stack
 
 
@@ -248,7 +249,7 @@ refunds   Charge   BankDown      1      refused
   refused: its parent {execution_arn("parent", "p")} waits for it (.sync) and is recovered itself; resume the parent
 19 failures: 18 to resume, 1 refused
 16 by the Resumer of the stack sfn-resume, through its queue
-2 from here, with your own credentials: {preparing._NOT_TAKEN}
+2 from here, with your own credentials: {planned._NOT_TAKEN}
 parameters: the stack sfn-resume
 Next         gotostate list --state-machine orders invoices imports refunds --since {since} --unresolved
 """

@@ -8,8 +8,8 @@ import pytest
 from fake_account import Account, RefusalError, Version, Wired, failure_events, machine_arn
 from gotostate import cleaning, cli, recovery
 from gotostate.cleaning import MOST_VERSIONS, SETTLE_SECONDS
-from gotostate.cli import clean
 from gotostate.cli.terminal import Exit
+from gotostate.cli.verbs import clean
 from gotostate.housekeeping import DELETING_TAG
 from gotostate.report import Report
 from gotostate.resumption import SOURCE_TAG, source_tag
@@ -45,7 +45,7 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Account:
     account.now += 3_600
     account.changes.clear()
     monkeypatch.setattr("gotostate.cli.selection.StepFunctions", lambda region: Wired(account, region or "eu-west-1"))
-    monkeypatch.setattr("gotostate.cli.clean._now", lambda: account.now)
+    monkeypatch.setattr("gotostate.cli.verbs.clean._now", lambda: account.now)
     monkeypatch.setattr(cli, "VERBS", tuple(dict.fromkeys((*cli.VERBS, clean))))
     monkeypatch.setenv("COLUMNS", "80")
     return account

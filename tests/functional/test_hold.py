@@ -11,8 +11,9 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError
-from gotostate import cli, stack
-from gotostate.stack import HELD_BECAUSE, HELD_BY, HELD_SINCE, Stack, tag_value
+from gotostate import cli
+from gotostate.cli import stack
+from gotostate.cli.stack import HELD_BECAUSE, HELD_BY, HELD_SINCE, Stack, tag_value
 from moto import mock_aws
 
 NAME = "resumes"

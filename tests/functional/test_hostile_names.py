@@ -101,16 +101,16 @@ def account(monkeypatch: Patch) -> listed.Account:
     """An account on which the command and the functions work; one client for all, as to make one takes long."""
     account = listed.Account()
     wired = Wired(account)
-    for place in ("account", "selection", "clean"):
+    for place in ("account", "selection"):
         monkeypatch.setattr(f"gotostate.cli.{place}.StepFunctions", lambda region=None: wired)
     settings = Parameters(Settings(), None, "the stack's defaults")
     monkeypatch.setattr(CommandAccount, "parameters", settings)
-    for place in ("list", "preparing", "bulk"):
-        monkeypatch.setattr(f"gotostate.cli.{place}.parameters", lambda *_, **__: settings, raising=False)
+    for place in ("verbs.list", "bulk.planned"):
+        monkeypatch.setattr(f"gotostate.cli.{place}.parameters", lambda *_, **__: settings)
     memory = account.memory()
     for function in (resumer, widget, request_function):
         monkeypatch.setattr(function, "_memory", lambda: memory)
-    for place in ("gotostate.cli.list", "gotostate.cli.bulk", "widget", "gotostate.cli.clean"):
+    for place in ("gotostate.cli.verbs.list", "gotostate.cli.bulk.verb", "widget", "gotostate.cli.verbs.clean"):
         monkeypatch.setattr(f"{place}._now", lambda: account.now, raising=False)
     monkeypatch.setenv("QUEUE_URL", listed.QUEUE)
     monkeypatch.setenv("REQUEST_FUNCTION_ARN", listed.REQUEST)

@@ -26,7 +26,7 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Account:
     # As a user's machine may have written it: white space, numbers that a float does not hold, characters unescaped.
     given = '{"a":\t1.10,\r\n "b": [1e400, "' + STRANGE[1:-3] + '"]}'
     account.add_failure("orders", "order-17", failure_events(STRANGE, given, error=f"E{STRANGE}"), given=given)
-    for module in ("account", "selection", "show"):
+    for module in ("account", "selection", "verbs.show"):
         monkeypatch.setattr(
             f"gotostate.cli.{module}.StepFunctions", lambda region: Wired(account, region), raising=False
         )

@@ -12,12 +12,13 @@ import boto3
 import pytest
 from fake_account import BEGINNING, Account, RefusalError, Run, Wired, execution_arn, failure_events, machine_arn
 from gotostate import cli, listing, recovery
-from gotostate.cli import list as verb
-from gotostate.cli.wording import columns, timestamp
+from gotostate.cli.layout import columns
+from gotostate.cli.verbs import list as verb
 from gotostate.errors import ThrottledError
 from gotostate.events import HistoryEvent
 from gotostate.memory import Memory
 from gotostate.nesting import STARTED_BY
+from gotostate.plain import timestamp
 from gotostate.report import Report
 from gotostate.resumption import execution_name
 from gotostate.settings import Settings
@@ -59,8 +60,8 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Account:
     account.add_machine("orders", ORDERS, {"gotostate": "resume"})
     monkeypatch.setattr("gotostate.cli.selection.StepFunctions", lambda region: Wired(account, region or "eu-west-1"))
     monkeypatch.setattr("gotostate.cli.account.StepFunctions", lambda region: Wired(account, region))
-    monkeypatch.setattr("gotostate.cli.list._now", lambda: account.now)
-    monkeypatch.setattr("gotostate.cli.list.Memory", lambda aws: Memory(aws, clock=lambda: account.now))
+    monkeypatch.setattr("gotostate.cli.verbs.list._now", lambda: account.now)
+    monkeypatch.setattr("gotostate.cli.verbs.list.Memory", lambda aws: Memory(aws, clock=lambda: account.now))
     monkeypatch.setenv("COLUMNS", "80")
     return account
 

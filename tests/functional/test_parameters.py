@@ -9,8 +9,8 @@ from fake_account import Account, Wired, execution_arn, failure_events
 from gotostate import cli
 from gotostate.cli import account as command
 from gotostate.cli.account import environment_of
+from gotostate.cli.stack import Stack
 from gotostate.settings import Mode, Settings
-from gotostate.stack import Stack
 
 Capture = pytest.CaptureFixture[str]
 FAILED = execution_arn("orders", "order-17")

@@ -14,8 +14,8 @@ import stories
 from botocore.exceptions import EndpointConnectionError
 from fake_account import Account, RefusalError, Wired, execution_arn, failure_events
 from gotostate import cli
-from gotostate.cli import wording
-from gotostate.cli.timeline import Screen, lines
+from gotostate.cli import layout
+from gotostate.cli.stories.timeline import Screen, lines
 from gotostate.nesting import STARTED_BY
 from gotostate.plain import duration
 from stories import LAMBDA, ORDERS, Timed
@@ -201,7 +201,7 @@ def test_hostile_names_do_no_harm_on_a_terminal(account: Account, capsys: Captur
     # A line for each state, however long its name is, and one more for those that leave no room beside them.
     assert sum("Task" in line for line in printed.splitlines()) == len(HOSTILE)
     for line in printed.splitlines():
-        assert wording.columns(line) <= 80 or "W" * 80 in line or "日" * 80 in line or "arn:" in line
+        assert layout.columns(line) <= 80 or "W" * 80 in line or "日" * 80 in line or "arn:" in line
 
 
 def test_hostile_names_do_no_harm_in_a_flowchart(account: Account, capsys: Capture) -> None:
@@ -281,7 +281,7 @@ def test_colour_is_for_a_terminal_that_wants_it(
 
 def test_symbols_are_ascii_where_there_are_no_others(account: Account) -> None:
     arn = failed(account)
-    from gotostate.cli.show import gather
+    from gotostate.cli.verbs.show import gather
 
     printed = "\n".join(lines(gather(Wired(account), arn), Screen(has_symbols=False)))
     assert printed.isascii()
@@ -525,4 +525,4 @@ def test_lengths_of_time(seconds: float | None, expected: str) -> None:
 def test_lines_are_broken_by_the_columns_that_they_take(
     text: str, width: int, most: int | None, expected: list[str]
 ) -> None:
-    assert wording.wrapped(text, width, most) == expected
+    assert layout.wrapped(text, width, most) == expected

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from fuzz.spoiled import LONE, at, examples, nested, places, spoiled, spoiled_texts, written
 from gotostate import containers, history, means, nesting, planning, router
+from gotostate.cli.stories.story import execution_story, story_of
 from gotostate.definition import Definition
 from gotostate.errors import GotoStateError
 from gotostate.events import HistoryEvent
 from gotostate.resumption import MAX_NAME, ExecutionArn, chain_of, execution_name
-from gotostate.story import execution_story, story_of
 from gotostate.visits import Reported
 from hypothesis import example, given
 from hypothesis import strategies as st

@@ -37,7 +37,7 @@ def examples(name: str) -> list[str]:
 
 
 def test_there_is_a_file_for_each_verb() -> None:
-    assert [verb.__name__ for verb in cli.VERBS] == [f"gotostate.cli.{name}" for name in PARSERS if name in VERBS]
+    assert [verb.__name__ for verb in cli.VERBS] == [f"gotostate.cli.verbs.{name}" for name in PARSERS if name in VERBS]
 
 
 @pytest.mark.parametrize("name", PARSERS)

@@ -2,11 +2,11 @@
 
 import pytest
 from gotostate import history
+from gotostate.cli.skipping import TasksSince, skipped
 from gotostate.definition import Definition
 from gotostate.errors import NothingToResumeError
 from gotostate.events import HistoryEvent
 from gotostate.jsontext import write
-from gotostate.skipping import TasksSince, skipped
 from histories import History
 
 LOOP = {

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 import pytest
 from gotostate import containers, router
+from gotostate.cli.stories.story import ExecutionStory, StateOutcome, execution_story, story_of
 from gotostate.definition import Definition
 from gotostate.errors import HistoryError
 from gotostate.resumption import execution_name
-from gotostate.story import ExecutionStory, Outcome, execution_story, story_of
 from stories import Timed
 
 GOLDEN = sorted((Path(__file__).parent.parent / "golden" / "history").glob("*.json"))
@@ -370,9 +370,9 @@ LOOP = machine(A={**TASK, "Next": "More"}, More={"Type": "Choice", "Choices": [{
 def test_a_long_loop_is_folded_and_what_failed_stands_apart() -> None:
     states = told(loop(5_000), LOOP).states
     assert [(one.name, one.outcome, one.times) for one in states] == [
-        ("A", Outcome.SUCCEEDED, 5_000),
-        ("More", Outcome.SUCCEEDED, 5_000),
-        ("A", Outcome.FAILED, 1),
+        ("A", StateOutcome.SUCCEEDED, 5_000),
+        ("More", StateOutcome.SUCCEEDED, 5_000),
+        ("A", StateOutcome.FAILED, 1),
     ]
     assert (states[0].attempts, states[0].seconds) == (5_000, 10_000)
     assert (states[0].entered, states[0].left) == (Timed().clock, Timed().clock + 10_000)
@@ -441,7 +441,7 @@ def test_the_golden_histories(path: Path) -> None:
     assert execution.ended
     assert (execution.ended.error, execution.ended.cause) == (expect["error"], expect["cause"])
     assert not {one.name for one in execution.states} & definition.router_states
-    failed = [one.name for one in execution.states if one.outcome is Outcome.FAILED]
+    failed = [one.name for one in execution.states if one.outcome is StateOutcome.FAILED]
     left = expect["why"] in ("FOLLOWED", "FINISHED") or path.stem == "ended_after_catch"
     in_router = expect["endedIn"] is None or expect["endedIn"] in definition.router_states
     assert failed == ([] if left or in_router else [expect["endedIn"]])

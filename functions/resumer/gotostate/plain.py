@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from datetime import UTC, datetime
 
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 # Characters that end a line, move the cursor or change the direction of what follows.
@@ -42,6 +43,13 @@ def duration(seconds: float | None) -> str:
             rest = whole % size // unit
             return f"{whole // size} {large}" + (f" {rest} {small}" if rest else "")
     return f"{whole} s"
+
+
+def timestamp(time: float | None) -> str | None:
+    """Write a time as AWS does, to the millisecond and in UTC."""
+    if time is None:
+        return None
+    return datetime.fromtimestamp(time, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _is_control(character: str) -> bool:

@@ -5,11 +5,11 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from gotostate.cli import build, clean, completion, hold, plan, release, resume, show, status
-from gotostate.cli import list as listed
 from gotostate.cli.account import Account
 from gotostate.cli.options import EXAMPLE_ARN, PROFILE_HELP, check_shared, told
 from gotostate.cli.terminal import Exit, prepare_streams
+from gotostate.cli.verbs import build, clean, completion, hold, plan, release, resume, show, status
+from gotostate.cli.verbs import list as listed
 from gotostate.errors import GotoStateError, TransientError, UnconfirmedError
 from gotostate.plain import printable
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from gotostate import reading
+from gotostate.cli.stack import Stack
 from gotostate.errors import GotoStateError, NoStackError, NotFoundError, StackError
 from gotostate.failure import Failure
 from gotostate.memory import Memory
@@ -12,7 +13,6 @@ from gotostate.plain import as_written
 from gotostate.report import Report
 from gotostate.resumption import Asked, ExecutionArn
 from gotostate.settings import Settings, for_machine, settings_from
-from gotostate.stack import Stack
 from gotostate.stepfunctions import StepFunctions
 
 # The name in samconfig.toml.

@@ -3,8 +3,10 @@
 import argparse
 from dataclasses import dataclass, replace
 
-from gotostate import containers, history, planning, policy, reading, recovery, resumption, router, skipping
+from gotostate import containers, history, planning, policy, reading, recovery, resumption, router
+from gotostate.cli import skipping
 from gotostate.cli.files import read_text
+from gotostate.cli.skipping import TasksSince
 from gotostate.definition import Definition, Machine
 from gotostate.errors import (
     DefinitionError,
@@ -20,7 +22,6 @@ from gotostate.memory import Memory
 from gotostate.planning import Plan
 from gotostate.policy import BY_HAND
 from gotostate.settings import Settings
-from gotostate.skipping import TasksSince
 from gotostate.visits import SUCCEEDED
 
 CURRENT = "current"

@@ -5,8 +5,8 @@ import shlex
 
 from gotostate.cli.account import STACK
 from gotostate.cli.options import add_profile, add_region, add_stack
+from gotostate.cli.stack import Hold, Resumer, Stack, State
 from gotostate.cli.terminal import show
-from gotostate.stack import Hold, Resumer, Stack, State
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from gotostate import jsontext
-from gotostate.cli.wording import timestamp
 from gotostate.listing import Group, Link, Listed, Row, Status, as_listed
+from gotostate.plain import timestamp
 
 
 def of_failures(looked_at: Iterable[Row], unread: Iterable[Listed]) -> str:

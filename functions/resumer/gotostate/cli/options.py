@@ -81,6 +81,13 @@ def add_reason(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--reason", metavar="TEXT", help="why; recorded in the log, the notice and the input")
 
 
+def check_forms(arn: str | None, first: str | None, second: str | None, names: str) -> str | None:
+    """Say what is wrong unless there is either an ARN (asks AWS) or the two options that need no AWS."""
+    with_aws = arn and not first and not second
+    without_aws = first and second and not arn
+    return None if with_aws or without_aws else f"give either ARN or both {names}"
+
+
 def check_shared(options: argparse.Namespace) -> str | None:
     """Say which of the options that name an account or a stack is empty, as a variable of a shell may be."""
     for name in _SHARED:

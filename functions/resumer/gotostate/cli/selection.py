@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 from gotostate import sources
 from gotostate.cli.account import use_profile
-from gotostate.cli.wording import timestamp
 from gotostate.memory import Memory
+from gotostate.plain import timestamp
 from gotostate.stepfunctions import StepFunctions
 
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}

@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Iterator, Sequence
 
-from gotostate.cli.wording import columns
+from gotostate.cli.layout import columns
 from gotostate.plain import printable
 
 _WIDTH = 80

@@ -5,6 +5,7 @@ import sys
 from enum import IntEnum
 from io import TextIOWrapper
 
+from gotostate import jsontext
 from gotostate.plain import escaped, printable
 
 _JSON_SPACE = str.maketrans("\t\r\n", "   ")
@@ -39,6 +40,18 @@ def show_json(text: str) -> None:
     """
     # Between tokens, where JSON has no escapes; a string holds none of these.
     print(printable(text.translate(_JSON_SPACE)))
+
+
+def short_cause(cause: str | None) -> str:
+    """Return the message out of the JSON that Lambda gives as cause; any other cause as it is."""
+    if not cause:
+        return "(none given)"
+    try:
+        described = jsontext.parse(cause)
+    except ValueError:
+        return cause
+    message = described.get("errorMessage") if isinstance(described, dict) else None
+    return message if isinstance(message, str) and message else cause
 
 
 def _json_escapes(error: UnicodeError) -> tuple[str, int]:

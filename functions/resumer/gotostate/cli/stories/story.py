@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from gotostate import resumption
+from gotostate.cli.stories.stays import Stay, Step, read_stays, step_of
 from gotostate.definition import Definition
 from gotostate.events import ENDED_BADLY, HistoryEvent
 from gotostate.resumption import SUFFIX, Chain, ExecutionArn
-from gotostate.stays import Stay, Step, read_stays, step_of
 
 REDRIVEN = "REDRIVEN"
 
@@ -28,7 +28,7 @@ _TURNS = {
 }
 
 
-class Outcome(StrEnum):
+class StateOutcome(StrEnum):
     """How a stay in a state ended; a state is open while its execution runs."""
 
     SUCCEEDED = "succeeded"
@@ -53,7 +53,7 @@ class StateStory:
     type: str
     entered: float | None
     left: float | None
-    outcome: Outcome
+    outcome: StateOutcome
     seconds: float | None = None
     times: int = 1
     attempts: int = 0
@@ -206,23 +206,23 @@ def _states(stays: Sequence[Stay], told: ExecutionStory) -> list[StateStory]:
     return [_state(stay, _outcome(stay, told), told) for stay in stays]
 
 
-def _outcome(stay: Stay, told: ExecutionStory) -> Outcome:
+def _outcome(stay: Stay, told: ExecutionStory) -> StateOutcome:
     if stay.exited:
-        return Outcome.CAUGHT if stay.caught else Outcome.SUCCEEDED
+        return StateOutcome.CAUGHT if stay.caught else StateOutcome.SUCCEEDED
     if told.status == "SUCCEEDED":
-        return Outcome.SUCCEEDED
-    return Outcome.FAILED if told.status in ENDED_BADLY else Outcome.OPEN
+        return StateOutcome.SUCCEEDED
+    return StateOutcome.FAILED if told.status in ENDED_BADLY else StateOutcome.OPEN
 
 
-def _state(stay: Stay, outcome: Outcome, told: ExecutionStory) -> StateStory:
+def _state(stay: Stay, outcome: StateOutcome, told: ExecutionStory) -> StateStory:
     entered, left = stay.entered.time, stay.exited.time if stay.exited else None
     error = cause = failed_in = None
     ended = left
-    if outcome is Outcome.CAUGHT:
+    if outcome is StateOutcome.CAUGHT:
         failed_in = stay.failed_in
         if stay.failure:
             error, cause = stay.failure.error, stay.failure.cause
-    elif outcome is Outcome.FAILED and told.ended:
+    elif outcome is StateOutcome.FAILED and told.ended:
         error, cause, ended = told.ended.error, told.ended.cause, told.ended.time
         # Nothing inside leads to a time-out or an abort of the whole.
         failed_in = stay.failed_in if told.status == "FAILED" else None

@@ -5,11 +5,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TextIO
 
-from gotostate.cli import wording
-from gotostate.cli.wording import columns, wrapped
+from gotostate.cli.layout import columns, wrapped
+from gotostate.cli.stories import words
+from gotostate.cli.stories.story import REDRIVEN, ExecutionStory, StateOutcome, StateStory, Story, Turn
 from gotostate.events import ENDED_BADLY
 from gotostate.plain import duration, printable
-from gotostate.story import REDRIVEN, ExecutionStory, Outcome, StateStory, Story, Turn
 
 WIDTH = 80
 
@@ -18,10 +18,15 @@ _MOST_LINES = 4
 _MOST_CHILDREN = 5
 
 _GREEN, _RED, _YELLOW, _CYAN = "32", "31", "33", "36"
-_COLOURS = {Outcome.SUCCEEDED: _GREEN, Outcome.FAILED: _RED, Outcome.CAUGHT: _YELLOW, Outcome.OPEN: _CYAN}
-_UNICODE = {Outcome.SUCCEEDED: "✓", Outcome.FAILED: "✗", Outcome.CAUGHT: "↷", Outcome.OPEN: "…"}
+_COLOURS = {
+    StateOutcome.SUCCEEDED: _GREEN,
+    StateOutcome.FAILED: _RED,
+    StateOutcome.CAUGHT: _YELLOW,
+    StateOutcome.OPEN: _CYAN,
+}
+_UNICODE = {StateOutcome.SUCCEEDED: "✓", StateOutcome.FAILED: "✗", StateOutcome.CAUGHT: "↷", StateOutcome.OPEN: "…"}
 _ARROW = "→"
-_ASCII = {Outcome.SUCCEEDED: "+", Outcome.FAILED: "x", Outcome.CAUGHT: "!", Outcome.OPEN: "~"}
+_ASCII = {StateOutcome.SUCCEEDED: "+", StateOutcome.FAILED: "x", StateOutcome.CAUGHT: "!", StateOutcome.OPEN: "~"}
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,7 @@ class Screen:
         plain = environment.get("NO_COLOR") or environment.get("TERM") == "dumb"
         return cls(has_symbols, stream.isatty() and not plain)
 
-    def symbol(self, outcome: Outcome) -> str:
+    def symbol(self, outcome: StateOutcome) -> str:
         """Return the sign for an outcome, one column wide."""
         return self.painted((_UNICODE if self.has_symbols else _ASCII)[outcome], _COLOURS[outcome])
 
@@ -59,7 +64,7 @@ class Screen:
 
 def lines(story: Story, screen: Screen) -> Iterator[str]:
     """Write a story, a line for each state, end and redrive; all times in UTC."""
-    yield f"{wording.summary(story)} (times are UTC)"
+    yield f"{words.summary(story)} (times are UTC)"
     if story.parent:
         yield f"started by {printable(story.parent)}"
     yield from map(printable, story.remarks)
@@ -67,7 +72,7 @@ def lines(story: Story, screen: Screen) -> Iterator[str]:
     before = None
     for told in story.executions:
         yield ""
-        yield f"{wording.title(told, before)}, {wording.date(told.started)}"
+        yield f"{words.title(told, before)}, {words.date(told.started)}"
         yield f"  {printable(told.arn)}"
         yield from layout.execution(told)
         before = told
@@ -82,12 +87,12 @@ class _Layout:
         states = [state for told in story.executions for state in told.states]
         self._names = min(max((columns(printable(state.name)) for state in states), default=0), _MOST_NAME)
         self._took = max((len(duration(state.seconds)) for state in states), default=0)
-        self._time = wording.clock_for(story)
+        self._time = words.clock_for(story)
         self._indent = " " * len(f"  {self._time(None)}   ")
 
     def execution(self, told: ExecutionStory) -> Iterator[str]:
-        yield f"  {self._time(told.started)}   {wording.beginning(told)}"
-        for one in wording.in_order(told):
+        yield f"  {self._time(told.started)}   {words.beginning(told)}"
+        for one in words.in_order(told):
             yield from self._state(one) if isinstance(one, StateStory) else self._turn(told, one)
         if told.untold:
             yield from _indented(printable(f"its states cannot be told: {told.untold}"), self._indent)
@@ -97,7 +102,7 @@ class _Layout:
 
     def _turn(self, told: ExecutionStory, turn: Turn) -> Iterator[str]:
         yield f"  {self._time(turn.time)}   {self._painted(turn)}"
-        if why := wording.reason_of_turn(told, turn):
+        if why := words.reason_of_turn(told, turn):
             yield from _indented(why, self._indent)
 
     def _painted(self, turn: Turn) -> str:
@@ -114,10 +119,10 @@ class _Layout:
             head = self._indent + " " * self._names
         took = f"  {duration(state.seconds):>{self._took}}  "
         margin = " " * (len(self._indent) + self._names + len(took))
-        first, *rest = wrapped(wording.work(state), WIDTH - len(margin))
+        first, *rest = wrapped(words.work(state), WIDTH - len(margin))
         yield f"{head}{took}{first}"
         yield from (margin + more for more in rest)
-        if why := wording.reason(state):
+        if why := words.reason(state):
             yield from _indented(why, self._indent)
         for child in state.children[:_MOST_CHILDREN]:
             yield f"{self._indent}{self._screen.arrow} {printable(child)}"

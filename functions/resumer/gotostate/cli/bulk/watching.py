@@ -3,13 +3,13 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from gotostate.cli.bulk.many import Item
+from gotostate.cli.stack import Stack
 from gotostate.errors import NotFoundError
 from gotostate.events import GOING_ON
 from gotostate.executions import Execution, ListedExecution
-from gotostate.many import Item
 from gotostate.memory import Memory
 from gotostate.resumption import ExecutionArn
-from gotostate.stack import Stack
 
 # A listing is watched this often at most: AWS answers ListExecutions twice a second in small regions.
 WATCH_SECONDS = 3.0

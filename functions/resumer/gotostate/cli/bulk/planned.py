@@ -6,22 +6,22 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from gotostate import many
 from gotostate.cli import selection
 from gotostate.cli.account import Parameters, asked, parameters
 from gotostate.cli.bar import Bar
+from gotostate.cli.bulk import many
+from gotostate.cli.bulk.gathering import Gatherer, Meant, Planner
+from gotostate.cli.bulk.many import Item
+from gotostate.cli.bulk.preview import Preview
 from gotostate.cli.chosen import Chooser, Wish
-from gotostate.cli.preview import Preview
+from gotostate.cli.stack import Resumer, Stack
 from gotostate.definition import Definition
 from gotostate.errors import DefinitionError, StackError
 from gotostate.failure import Failure
-from gotostate.gathering import Gatherer, Meant, Planner
-from gotostate.many import Item
 from gotostate.memory import Memory
 from gotostate.planning import Plan
 from gotostate.resumption import Asked
 from gotostate.settings import Settings
-from gotostate.stack import Resumer, Stack
 
 _CHOSEN = "a request to the Resumer carries neither --definition nor --from-state"
 _NOT_TAKEN = (
@@ -31,11 +31,11 @@ _NOT_TAKEN = (
 
 
 @dataclass(frozen=True)
-class Prepared:
+class Planned:
     """A bulk resume that is ready to be confirmed and carried out.
 
     gatherer: reads a failure anew before it is resumed from here. stack: whose Resumer is asked; None: all is done from
-    here. since: when it was prepared, in seconds since the epoch. rest, status: the commands that show what is left,
+    here. since: when it was planned, in seconds since the epoch. rest, status: the commands that show what is left,
     and the dead letters.
     """
 
@@ -49,7 +49,7 @@ class Prepared:
     status: str
 
 
-def prepare(options: argparse.Namespace, now: float) -> Prepared:
+def plan_many(options: argparse.Namespace, now: float) -> Planned:
     """Read the failures that are meant and plan for each; changes nothing.
 
     now: seconds since the epoch. Raises StackError, NotFoundError, ThrottledError, and DefinitionError and InputError
@@ -88,7 +88,7 @@ def prepare(options: argparse.Namespace, now: float) -> Prepared:
         tuple(_minds(found, stack, gathered.items)),
         int(options.canary or 0),
     )
-    return Prepared(memory, gatherer, preview, stack, by, now, _rest(options, since, until), _status(options, region))
+    return Planned(memory, gatherer, preview, stack, by, now, _rest(options, since, until), _status(options, region))
 
 
 def _planner(chooser: Chooser) -> Planner:

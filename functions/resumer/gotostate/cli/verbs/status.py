@@ -7,8 +7,8 @@ from typing import Any
 from gotostate import jsontext
 from gotostate.cli.deployment import add_options, check_options, command, place, show_state, stack_of
 from gotostate.cli.options import add_json, add_verb
+from gotostate.cli.stack import Queue, Resumer, State
 from gotostate.cli.terminal import Exit, show, show_json
-from gotostate.stack import Queue, Resumer, State
 
 _PUT_BACK = "aws sqs start-message-move-task"
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from gotostate.cli.deployment import add_options, check_options, command, show_state, stack_of
 from gotostate.cli.options import add_reason, add_verb
+from gotostate.cli.stack import Resumer
 from gotostate.cli.terminal import Exit, show
-from gotostate.stack import Resumer
 
 
 def add_to(commands: Any) -> None:

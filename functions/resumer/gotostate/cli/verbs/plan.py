@@ -2,27 +2,22 @@
 
 import argparse
 import shlex
-from collections.abc import Collection
 from typing import Any
 
 from gotostate import containers, history, jsontext, planning, policy, reading, recovery, resumption, router
 from gotostate.cli.account import Account
+from gotostate.cli.caution import show_calls, show_remarks
 from gotostate.cli.files import read_history, read_text
-from gotostate.cli.options import EXAMPLE_ARN, add_json, add_profile, add_stack, add_verb
-from gotostate.cli.terminal import Exit, show, show_json
-from gotostate.cli.wording import short_cause
+from gotostate.cli.options import EXAMPLE_ARN, add_json, add_profile, add_stack, add_verb, check_forms
+from gotostate.cli.terminal import Exit, short_cause, show, show_json
 from gotostate.definition import Definition
 from gotostate.errors import DefinitionError, HistoryError, UnclearError
 from gotostate.events import ENDED_BADLY, HistoryEvent
 from gotostate.executions import Execution
 from gotostate.failure import Failure
 from gotostate.history import FailurePoint
-from gotostate.planning import Plan
 from gotostate.policy import Action, Decision
 from gotostate.record import Record
-from gotostate.settings import Settings
-
-MOST_CALLS = 12
 
 
 def add_to(commands: Any) -> None:
@@ -45,32 +40,6 @@ def add_to(commands: Any) -> None:
     add_stack(parser)
     add_profile(parser)
     parser.set_defaults(run=_run, check=_check, parser=parser)
-
-
-def check_forms(arn: str | None, first: str | None, second: str | None, names: str) -> str | None:
-    """Say what is wrong unless there is either an ARN (asks AWS) or the two options that need no AWS."""
-    with_aws = arn and not first and not second
-    without_aws = first and second and not arn
-    return None if with_aws or without_aws else f"give either ARN or both {names}"
-
-
-def show_remarks(remarks: list[Decision]) -> None:
-    """Print what a person should know before resuming."""
-    for remark in remarks:
-        show("Mind", remark.reason)
-
-
-def show_calls(plan: Plan, settings: Settings, again: Collection[str] | None = None) -> None:
-    """Print what runs from the state on, and what of it a person declared not idempotent.
-
-    again: the tasks that are known to run again; None: as the plan has it.
-    """
-    for call in plan.calls[:MOST_CALLS]:
-        once_more = " (again)" if call.state in (plan.again if again is None else again) else ""
-        danger = " NOT IDEMPOTENT" if call.state in settings.not_idempotent else ""
-        show("Calls", f"{call}{once_more}{danger}")
-    if len(plan.calls) > MOST_CALLS:
-        show("Calls", f"... and {len(plan.calls) - MOST_CALLS} more")
 
 
 def _check(options: argparse.Namespace) -> str | None:

@@ -14,10 +14,9 @@ from gotostate.cli.account import parameters
 from gotostate.cli.options import add_json, add_profile, add_region, add_stack, add_verb
 from gotostate.cli.table import table
 from gotostate.cli.terminal import Exit, show_json
-from gotostate.cli.wording import timestamp
 from gotostate.listing import Found, Group, Listed, Row, Status
 from gotostate.memory import Memory
-from gotostate.plain import duration, printable
+from gotostate.plain import duration, printable, timestamp
 
 # So many failures are all looked at where no limit is given; of more, the first few that have not recovered.
 MOST_LOOKED_AT, FIRST = 100, 3

@@ -3,10 +3,10 @@
 import re
 from xml.sax.saxutils import escape
 
-from gotostate.cli import wording
-from gotostate.cli.wording import columns, wrapped
+from gotostate.cli.layout import columns, wrapped
+from gotostate.cli.stories import words
+from gotostate.cli.stories.story import REDRIVEN, ExecutionStory, StateOutcome, StateStory, Story, Turn
 from gotostate.plain import duration, printable
-from gotostate.story import REDRIVEN, ExecutionStory, Outcome, StateStory, Story, Turn
 
 _WIDTH = 880
 _ROW, _SMALL_ROW, _GAP = 26, 18, 22
@@ -35,10 +35,10 @@ _FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
 # Characters that XML cannot hold at all.
 _NOT_XML = re.compile("[\ufffe\uffff]")
 _MARKS = {
-    Outcome.SUCCEEDED: '<path d="M-3.5 0.2 -1 2.7 3.8 -2.6"/>',
-    Outcome.FAILED: '<path d="M-2.8 -2.8 2.8 2.8M2.8 -2.8 -2.8 2.8"/>',
-    Outcome.CAUGHT: '<path d="M0 -3.6V0.6M0 3.2V3.4"/>',
-    Outcome.OPEN: '<path d="M-3 0V0.1M0 0V0.1M3 0V0.1"/>',
+    StateOutcome.SUCCEEDED: '<path d="M-3.5 0.2 -1 2.7 3.8 -2.6"/>',
+    StateOutcome.FAILED: '<path d="M-2.8 -2.8 2.8 2.8M2.8 -2.8 -2.8 2.8"/>',
+    StateOutcome.CAUGHT: '<path d="M0 -3.6V0.6M0 3.2V3.4"/>',
+    StateOutcome.OPEN: '<path d="M-3 0V0.1M0 0V0.1M3 0V0.1"/>',
 }
 
 
@@ -52,12 +52,12 @@ class _Drawing:
         self._story = story
         self._parts: list[str] = []
         self._y = self._last = 38
-        self._clock = wording.clock_for(story)
+        self._clock = words.clock_for(story)
         shift = _DAY if len(self._clock(None)) > 8 else 0
         self._line, self._text = _LINE + shift, _TEXT + shift
 
     def whole(self) -> str:
-        summary = wording.summary(self._story)
+        summary = words.summary(self._story)
         self._write(_LEFT, summary, size=18, weight="bold", end=_RIGHT)
         self._down(_SMALL_ROW + 4)
         self._write(_LEFT, "times are UTC", role="dim", size=12)
@@ -68,7 +68,7 @@ class _Drawing:
         before = None
         for told in self._story.executions:
             self._down(_GAP)
-            self._execution(told, wording.title(told, before))
+            self._execution(told, words.title(told, before))
             before = told
         height = self._y + 30
         head = (
@@ -82,12 +82,12 @@ class _Drawing:
     def _execution(self, told: ExecutionStory, title: str) -> None:
         self._down(_ROW)
         self._write(_LEFT, title, weight="bold", size=15, end=_RIGHT - 100)
-        self._write(_RIGHT, wording.date(told.started), role="dim", anchor="end")
+        self._write(_RIGHT, words.date(told.started), role="dim", anchor="end")
         self._small(told.arn, _LEFT)
         self._down(6)
         place, first = len(self._parts), self._y + _ROW
-        self._dot(told.started, "dim", wording.beginning(told))
-        for one in wording.in_order(told):
+        self._dot(told.started, "dim", words.beginning(told))
+        for one in words.in_order(told):
             if isinstance(one, StateStory):
                 self._state(one)
             else:
@@ -112,7 +112,7 @@ class _Drawing:
     def _turn(self, told: ExecutionStory, turn: Turn) -> None:
         role = {REDRIVEN: "open", "SUCCEEDED": "succeeded"}.get(turn.status, "failed")
         self._dot(turn.time, role, "redriven" if turn.status == REDRIVEN else turn.status)
-        if why := wording.reason_of_turn(told, turn):
+        if why := words.reason_of_turn(told, turn):
             self._reason(why)
 
     def _state(self, state: StateStory) -> None:
@@ -128,11 +128,11 @@ class _Drawing:
         if self._text + _width(state.name, 14) > _NAME_END:
             self._down(_SMALL_ROW)
         self._write(_TOOK, duration(state.seconds), role="dim", anchor="end")
-        for number, line in enumerate(_broken(wording.work(state), _RIGHT - _WORK, 14)):
+        for number, line in enumerate(_broken(words.work(state), _RIGHT - _WORK, 14)):
             self._down(_SMALL_ROW if number else 0)
             self._write(_WORK, line)
-        if why := wording.reason(state):
-            self._reason(why, "caught" if state.outcome is Outcome.CAUGHT else "failed")
+        if why := words.reason(state):
+            self._reason(why, "caught" if state.outcome is StateOutcome.CAUGHT else "failed")
         for child in state.children[:_MOST_CHILDREN]:
             self._small(f"→ {child}", self._text)
         if (unsaid := len(state.children) - _MOST_CHILDREN) > 0:

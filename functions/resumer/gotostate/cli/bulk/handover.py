@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from gotostate import recovery
+from gotostate.cli.bulk.gathering import Gatherer
+from gotostate.cli.bulk.many import Item
+from gotostate.cli.stack import BATCH, Stack
 from gotostate.errors import GotoStateError, RefusedError, TransientError
-from gotostate.gathering import Gatherer
-from gotostate.many import Item
 from gotostate.memory import Memory
 from gotostate.outcome import Outcome, Result
 from gotostate.report import request
 from gotostate.resumption import Asked
-from gotostate.stack import BATCH, Stack
 
 
 class What(StrEnum):

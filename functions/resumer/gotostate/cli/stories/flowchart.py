@@ -3,10 +3,10 @@
 import re
 from collections.abc import Iterator
 
-from gotostate.cli import wording
+from gotostate.cli.stories import words
+from gotostate.cli.stories.story import REDRIVEN, ExecutionStory, StateStory, Story, Turn
 from gotostate.events import ENDED_BADLY
 from gotostate.plain import duration, printable
-from gotostate.story import REDRIVEN, ExecutionStory, StateStory, Story, Turn
 
 _MOST_CHILDREN = 3
 _MOST_REASON = 200
@@ -36,7 +36,7 @@ class _Chart:
     def __init__(self, story: Story) -> None:
         self._story = story
         self._ids = {told.arn: f"e{number}" for number, told in enumerate(story.executions)}
-        self._clock = wording.clock_for(story)
+        self._clock = words.clock_for(story)
 
     def lines(self) -> Iterator[str]:
         yield "flowchart TD"
@@ -45,18 +45,18 @@ class _Chart:
         before = None
         for told in self._story.executions:
             own = self._ids[told.arn]
-            yield from self._execution(told, own, wording.title(told, before))
+            yield from self._execution(told, own, words.title(told, before))
             if failed := self._ids.get(told.resumes or ""):
                 yield f"    {failed}last -->|{_text(_waited(told))}| {own}n0"
             before = told
         yield from (f"    {line}" for line in _CLASSES)
 
     def _execution(self, told: ExecutionStory, own: str, title: str) -> Iterator[str]:
-        yield f"    subgraph {own}[{_text(f'{title}, {wording.date(told.started)}')}]"
+        yield f"    subgraph {own}[{_text(f'{title}, {words.date(told.started)}')}]"
         at = f"{own}n0"
         children: list[str] = []
         yield f"        {at}([{_text(f'started {self._clock(told.started)}')}])"
-        for number, one in enumerate((one for one in wording.in_order(told) if one is not told.ended), 1):
+        for number, one in enumerate((one for one in words.in_order(told) if one is not told.ended), 1):
             node = f"{own}n{number}"
             yield f"        {at} --> {node}{self._node(told, one)}"
             at = node
@@ -69,14 +69,14 @@ class _Chart:
     def _node(self, told: ExecutionStory, one: StateStory | Turn) -> str:
         if isinstance(one, Turn):
             status = "redriven" if one.status == REDRIVEN else one.status
-            text = _text(f"{status} {self._clock(one.time)}", wording.reason_of_turn(told, one))
+            text = _text(f"{status} {self._clock(one.time)}", words.reason_of_turn(told, one))
             return f"([{text}]):::{_class_of(one.status)}"
         took = f"{self._clock(one.entered)}, {duration(one.seconds)}".removesuffix(", ")
-        return f"[{_text(one.name, wording.work(one), took, wording.reason(one))}]:::{one.outcome.value}"
+        return f"[{_text(one.name, words.work(one), took, words.reason(one))}]:::{one.outcome.value}"
 
     def _ending(self, told: ExecutionStory) -> tuple[str, str | None]:
         time = f" {self._clock(told.stopped)}" if told.stopped is not None else ""
-        reason = wording.reason_of_turn(told, told.ended) if told.ended else told.untold
+        reason = words.reason_of_turn(told, told.ended) if told.ended else told.untold
         return f"{told.status}{time}", reason
 
 

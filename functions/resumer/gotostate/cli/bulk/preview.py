@@ -4,14 +4,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gotostate import many
+from gotostate.cli.bulk import many
+from gotostate.cli.bulk.gathering import Gathered
+from gotostate.cli.bulk.many import Group, Item
+from gotostate.cli.caution import MOST_CALLS
 from gotostate.cli.table import table
-from gotostate.gathering import Gathered
-from gotostate.many import Group, Item
 from gotostate.plain import duration, printable
 from gotostate.policy import Action
-
-MOST_CALLS = 12
 
 # By these rules there is nothing to resume, or another execution is the one to resume.
 _NOT_MEANT = ("left-to-parent", "map-run-child", "finished", "not-failed", "already-redriven", "aborted")

@@ -5,12 +5,13 @@ import sys
 import time
 
 from gotostate import jsontext
-from gotostate.cli import preview, selection
-from gotostate.cli.carrying import carry_out
+from gotostate.cli import selection
+from gotostate.cli.bulk import preview
+from gotostate.cli.bulk.carrying import carry_out
+from gotostate.cli.bulk.planned import Planned, plan_many
+from gotostate.cli.bulk.results import Results, facts, lines
 from gotostate.cli.confirmation import confirm
 from gotostate.cli.options import add_dry_run, add_json
-from gotostate.cli.preparing import Prepared, prepare
-from gotostate.cli.results import Results, facts, lines
 from gotostate.cli.terminal import Exit, show, show_json
 
 DEFAULT_SINCE = "24h"
@@ -56,36 +57,36 @@ def check_options(options: argparse.Namespace) -> str | None:
 
 def run(options: argparse.Namespace) -> Exit:
     """Resume many failures. Raises UnconfirmedError for a no."""
-    prepared, results = prepare(options, _now()), Results()
+    planned, results = plan_many(options, _now()), Results()
     if options.json and not options.yes:
-        show_json(jsontext.write(facts(prepared, None)))
+        show_json(jsontext.write(facts(planned, None)))
         if options.dry_run:
             return Exit.DONE
-        if prepared.preview.done:
+        if planned.preview.done:
             return Exit.UNCONFIRMED
-        return Exit.FAILURE if prepared.preview.has_refused else Exit.DONE
+        return Exit.FAILURE if planned.preview.has_refused else Exit.DONE
     if not options.json:
-        for line in preview.lines(prepared.preview):
+        for line in preview.lines(planned.preview):
             print(line)
-    is_carried_out = bool(prepared.preview.done) and not options.dry_run
+    is_carried_out = bool(planned.preview.done) and not options.dry_run
     if is_carried_out:
         sys.stdout.flush()
-        confirm(f"Resume {len(prepared.preview.done):,}?", given=options.yes)
+        confirm(f"Resume {len(planned.preview.done):,}?", given=options.yes)
     try:
         if is_carried_out:
-            carry_out(prepared, results, watches=options.wait or (sys.stderr.isatty() and not options.json))
+            carry_out(planned, results, watches=options.wait or (sys.stderr.isatty() and not options.json))
     finally:
         # What was done is done, whatever ended it; to run the same command again does the rest.
-        _tell(prepared, results, is_json=options.json)
-    has_failed = prepared.preview.has_refused or results.has_failed(waits=options.wait)
+        _tell(planned, results, is_json=options.json)
+    has_failed = planned.preview.has_refused or results.has_failed(waits=options.wait)
     return Exit.FAILURE if has_failed and not options.dry_run else Exit.DONE
 
 
-def _tell(prepared: Prepared, results: Results, *, is_json: bool) -> None:
+def _tell(planned: Planned, results: Results, *, is_json: bool) -> None:
     if is_json:
-        show_json(jsontext.write(facts(prepared, results)))
+        show_json(jsontext.write(facts(planned, results)))
         return
-    for label, value in lines(prepared, results):
+    for label, value in lines(planned, results):
         show(label, value)
 
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 
 from gotostate import policy, reading, recovery
 from gotostate.chains import Listed
+from gotostate.cli.bulk.many import Item
 from gotostate.errors import GotoStateError, NotFailedError, ThrottledError, TransientError
 from gotostate.failure import Failure
 from gotostate.listing import joined, look_ahead
-from gotostate.many import Item
 from gotostate.memory import Memory
 from gotostate.planning import Plan
 from gotostate.policy import BY_HAND, Action, Decision

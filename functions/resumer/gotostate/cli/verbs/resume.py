@@ -6,16 +6,16 @@ import sys
 from dataclasses import replace
 from typing import Any
 
-from gotostate import jsontext, policy, reading, recovery, rerun
-from gotostate.cli import bulk, selection
+from gotostate import jsontext, policy, reading, recovery
+from gotostate.cli import rerun, selection
 from gotostate.cli.account import Account
+from gotostate.cli.bulk import verb as bulk
+from gotostate.cli.caution import show_calls, show_remarks
 from gotostate.cli.chosen import CHANGING, Chooser, Chosen, Wish, started, with_means
 from gotostate.cli.confirmation import confirm
 from gotostate.cli.options import EXAMPLE_ARN, add_profile, add_reason, add_region, add_stack, add_verb, add_yes
-from gotostate.cli.plan import show_calls, show_remarks
-from gotostate.cli.terminal import Exit, show
+from gotostate.cli.terminal import Exit, short_cause, show
 from gotostate.cli.waiting import Awaited
-from gotostate.cli.wording import short_cause
 from gotostate.errors import GotoStateError, NeedsForceError, NotFailedError, UnconfirmedError
 from gotostate.events import ENDED_BADLY
 from gotostate.executions import Execution

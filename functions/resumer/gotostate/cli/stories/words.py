@@ -1,12 +1,11 @@
 """The words in which a story is told, the same whatever form it is shown in. All of them are printable."""
 
-import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 
-from gotostate import jsontext
+from gotostate.cli.stories.story import ExecutionStory, StateOutcome, StateStory, Story, Turn
+from gotostate.cli.terminal import short_cause
 from gotostate.plain import duration, printable
-from gotostate.story import ExecutionStory, Outcome, StateStory, Story, Turn
 
 
 def date(time: float | None) -> str:
@@ -21,11 +20,6 @@ def clock_for(story: Story) -> Callable[[float | None], str]:
     if len({date(time) for time in times}) > 1:
         form, unknown = "%m-%d %H:%M:%S", "----- --:--:--"
     return lambda time: f"{_utc(time):{form}}" if time is not None else unknown
-
-
-def timestamp(time: float | None) -> str | None:
-    """Write a time as AWS does, to the millisecond and in UTC."""
-    return _utc(time).isoformat(timespec="milliseconds").replace("+00:00", "Z") if time is not None else None
 
 
 def summary(story: Story) -> str:
@@ -77,59 +71,18 @@ def work(state: StateStory) -> str:
 def reason(state: StateStory) -> str | None:
     """Say why a state failed, or what was caught; None of one that did not fail, or where nothing is on record."""
     why = _reason(state.error, state.cause, state.failed_in)
-    return f"caught {why}" if why and state.outcome is Outcome.CAUGHT else why
+    return f"caught {why}" if why and state.outcome is StateOutcome.CAUGHT else why
 
 
 def reason_of_turn(told: ExecutionStory, turn: Turn) -> str | None:
     """Say why an execution ended badly, unless the state that it failed in says it."""
-    said = turn is told.ended and any(state.outcome is Outcome.FAILED for state in told.states)
+    said = turn is told.ended and any(state.outcome is StateOutcome.FAILED for state in told.states)
     return None if said else _reason(turn.error, turn.cause, None)
 
 
 def in_order(told: ExecutionStory) -> Sequence[StateStory | Turn]:
     """Return the states and turns of an execution in the order in which they came."""
     return sorted([*told.states, *told.turns], key=lambda one: one.id)
-
-
-def columns(text: str) -> int:
-    """Count the columns that a printable text takes on a terminal."""
-    return sum(map(_columns, text))
-
-
-def wrapped(
-    text: str, width: float, most: int | None = None, measure: Callable[[str], float] | None = None
-) -> list[str]:
-    """Break a printable text into lines, at spaces where there are any.
-
-    width: of a line, in columns, or in what measure gives for a character. most: lines; the rest is cut.
-    """
-    measure = measure or _columns
-    found: list[str] = []
-    while text:
-        cut = _fitting(text, width, measure)
-        if most is not None and len(found) == most - 1 and cut < len(text):
-            return [*found, text[: _fitting(text, width - 3 * measure("."), measure)] + "..."]
-        if cut < len(text) and (space := text.rfind(" ", 0, cut + 1)) > 0:
-            cut = space
-        found.append(text[:cut])
-        text = text[cut:].lstrip(" ")
-    return found or [""]
-
-
-def _fitting(text: str, width: float, measure: Callable[[str], float]) -> int:
-    """Count the characters at the beginning of a text that fit into a width; at least one."""
-    taken = 0.0
-    for at, character in enumerate(text):
-        taken += measure(character)
-        if taken > width:
-            return max(at, 1)
-    return len(text)
-
-
-def _columns(character: str) -> int:
-    if unicodedata.category(character) in ("Mn", "Me"):
-        return 0
-    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
 def _reason(error: str | None, cause: str | None, failed_in: str | None) -> str | None:
@@ -147,15 +100,3 @@ def _times(told: ExecutionStory) -> Iterator[float | None]:
 
 def _utc(time: float) -> datetime:
     return datetime.fromtimestamp(time, UTC)
-
-
-def short_cause(cause: str | None) -> str:
-    """Return the message out of the JSON that Lambda gives as cause; any other cause as it is."""
-    if not cause:
-        return "(none given)"
-    try:
-        described = jsontext.parse(cause)
-    except ValueError:
-        return cause
-    message = described.get("errorMessage") if isinstance(described, dict) else None
-    return message if isinstance(message, str) and message else cause

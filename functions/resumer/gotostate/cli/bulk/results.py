@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from gotostate.cli import preview
-from gotostate.cli.canaries import Canary
-from gotostate.cli.handover import Done
-from gotostate.cli.preparing import Prepared
-from gotostate.cli.watching import Seen
-from gotostate.cli.wording import short_cause
+from gotostate.cli.bulk import preview
+from gotostate.cli.bulk.canaries import Canary
+from gotostate.cli.bulk.handover import Done
+from gotostate.cli.bulk.planned import Planned
+from gotostate.cli.bulk.watching import Seen
+from gotostate.cli.terminal import short_cause
 
 
 @dataclass
@@ -35,7 +35,7 @@ class Results:
         return bool(self.stopped or self.done.why or (waits and (has_ended_badly or self.was_left)))
 
 
-def lines(prepared: Prepared, results: Results) -> Iterator[tuple[str, str]]:
+def lines(planned: Planned, results: Results) -> Iterator[tuple[str, str]]:
     """Yield what is told to people, each with its label."""
     for canary in results.canaries:
         yield "Canary", f"{canary.arn} {canary.status}"
@@ -43,7 +43,7 @@ def lines(prepared: Prepared, results: Results) -> Iterator[tuple[str, str]]:
             yield "Error", f"{canary.error or '(none given)'}: {short_cause(canary.cause)}"
             yield "Next", f"gotostate plan {shlex.quote(canary.arn)}"
     if results.stopped:
-        left = len(prepared.preview.done) - len(results.done.by)
+        left = len(planned.preview.done) - len(results.done.by)
         yield "Mind", f"{results.stopped}, so {left:,} others were not resumed"
     for what, number in results.done.counts.items():
         yield what.value.capitalize(), f"{number:,}"
@@ -52,14 +52,14 @@ def lines(prepared: Prepared, results: Results) -> Iterator[tuple[str, str]]:
     if results.seen:
         yield "Seen", told(results.seen)
     if results.missing:
-        yield "Mind", f"{results.missing:,} did not begin; look at the dead letters: {prepared.status}"
-    if prepared.preview.gathered.items or prepared.preview.gathered.running:
-        yield "Next", prepared.rest
+        yield "Mind", f"{results.missing:,} did not begin; look at the dead letters: {planned.status}"
+    if planned.preview.gathered.items or planned.preview.gathered.running:
+        yield "Next", planned.rest
 
 
-def facts(prepared: Prepared, results: Results | None) -> dict[str, Any]:
+def facts(planned: Planned, results: Results | None) -> dict[str, Any]:
     """Return the plan and what was done as JSON has it; results: None where nothing was to be done yet."""
-    return preview.facts(prepared.preview) | {"results": results and _facts(results), "next": prepared.rest}
+    return preview.facts(planned.preview) | {"results": results and _facts(results), "next": planned.rest}
 
 
 def told(seen: Seen) -> str:

@@ -7,8 +7,7 @@ from typing import Any
 from gotostate import jsontext, machines, recovery, router
 from gotostate.cli.account import Account
 from gotostate.cli.files import read_text
-from gotostate.cli.options import EXAMPLE_ARN, add_profile, add_stack, add_verb
-from gotostate.cli.plan import check_forms
+from gotostate.cli.options import EXAMPLE_ARN, add_profile, add_stack, add_verb, check_forms
 from gotostate.cli.terminal import Exit, show_json
 from gotostate.definition import Definition
 from gotostate.errors import DefinitionError

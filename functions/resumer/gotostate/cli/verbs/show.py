@@ -8,18 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from gotostate import jsontext, nesting
-from gotostate.cli import drawing, flowchart, timeline
 from gotostate.cli.account import Account
 from gotostate.cli.options import EXAMPLE_ARN, add_json, add_profile, add_verb
+from gotostate.cli.stories import drawing, flowchart, timeline
+from gotostate.cli.stories.story import ExecutionStory, StateStory, Story, chain_of, execution_story, story_of
+from gotostate.cli.stories.timeline import Screen
 from gotostate.cli.terminal import Exit, show, show_json
-from gotostate.cli.timeline import Screen
-from gotostate.cli.wording import timestamp
 from gotostate.definition import Definition
 from gotostate.errors import GotoStateError, NotFoundError
 from gotostate.executions import Execution
 from gotostate.pace import error_code
+from gotostate.plain import timestamp
 from gotostate.stepfunctions import StepFunctions, is_denied
-from gotostate.story import ExecutionStory, StateStory, Story, chain_of, execution_story, story_of
 
 
 def add_to(commands: Any) -> None:
