@@ -13,6 +13,7 @@ from gotostate.dashboard.panel import page
 from gotostate.dashboard.widgetcontext import View, WidgetError
 from gotostate.errors import GotoStateError, TransientError
 from gotostate.memory import Memory
+from gotostate.nextsteps import command
 from gotostate.planning import Plan
 from gotostate.policy import Action
 from gotostate.report import Report
@@ -84,7 +85,8 @@ def _checked(memory: Memory, event: Any, view: View, context: "LambdaContext") -
     asked = Asked.of(_by(view), f"the resume from {failure.point.resume_from!r} was confirmed")
     plan = recovery.planned(memory, failure, allowed, settings, asked=asked)
     if plan.decision.action not in (Action.RESUME, Action.REDRIVE):
-        advice = f"; next: {plan.decision.next}" if plan.decision.next else ""
+        look = plan.decision.look
+        advice = f"; next: {command('plan', look, settings.command_options)}" if look else ""
         raise RefusedRequestError(f"{plan.decision.reason}{advice}")
     confirmed = event.get("state")
     if confirmed is not None and confirmed not in (plan.state, failure.point.ended_in):

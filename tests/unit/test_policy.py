@@ -123,7 +123,7 @@ def test_a_child_that_is_waited_for_is_left_to_its_parent(parent: Parent | None,
     remarks = policy.remarks(case, Settings())
     assert bool(remarks) is (action is not Action.RESUME)
     assert any(remark.needs_force for remark in remarks) is force
-    assert all(remark.next == f"gotostate plan {ARN}" for remark in remarks)
+    assert all(remark.look == ARN for remark in remarks)
 
 
 @pytest.mark.parametrize(
@@ -339,27 +339,27 @@ PATTERN = "as a rule comes again with the same input"
                   "fix the cause, then resume it by hand")),
         (failure(parent=Parent("p q", Pattern.UNKNOWN)), {},
          Decision(Action.PREPARE, "parent-unknown", "it is unknown whether its parent p q waits for it; "
-                  "resume one of the two, not both", next="gotostate plan 'p q'")),
+                  "resume one of the two, not both", look="p q")),
         (failure(parent=Parent(nesting.UNNAMED, Pattern.UNKNOWN)), {},
          Decision(Action.PREPARE, "parent-unknown", "it is unknown whether its parent (its input names no execution) "
                   "waits for it; resume one of the two, not both")),
         (failure(parent=Parent("p q", Pattern.SYNC, recovers=True)), {},
          Decision(Action.SKIP, "left-to-parent", "its parent p q waits for it (.sync) and is recovered itself; "
-                  "resume the parent", needs_force=True, next="gotostate plan 'p q'")),
+                  "resume the parent", needs_force=True, look="p q")),
         (failure(parent=Parent("p q", Pattern.SYNC)), {},
          Decision(Action.PREPARE, "parent-not-opted-in", "its parent p q waits for it (.sync), but the parent's state "
                   "machine has not opted in, so nobody resumes either; resume the parent", needs_force=True,
-                  next="gotostate plan 'p q'")),
+                  look="p q")),
         (failure(point(Why.FINISHED, None)), {},
          Decision(Action.PREPARE, "finished", f"{Why.FINISHED}; its output is on record in 'B'")),
         (failure(point(Why.NOTHING, None)), {}, Decision(Action.GIVE_UP, "nothing-to-resume", Why.NOTHING)),
         (failure(earlier=(EarlierResume("r", "FAILED", 5), EarlierResume("e f", "RUNNING", 1))), {},
          Decision(Action.PREPARE, "resumed-before-redrive", "before its redrive it was resumed by e f, which is "
-                  "RUNNING: to resume it again may do that work twice", needs_force=True, next="gotostate plan 'e f'")),
+                  "RUNNING: to resume it again may do that work twice", needs_force=True, look="e f")),
         (failure(original="RUNNING", chain=Chain("o p", 1, {})), {},
          Decision(Action.PREPARE, "original-redriven", "the original execution o p was redriven meanwhile and is "
                   "RUNNING: to resume this one as well may do its work twice", needs_force=True,
-                  next="gotostate plan 'o p'")),
+                  look="o p")),
         (failure(chain=Chain(ARN, 0, {}, is_rerun=True)), {},
          Decision(Action.PREPARE, "rerun", "a person ran an execution again that had succeeded, so only a person goes "
                   "on with it")),

@@ -3,7 +3,6 @@
 The Lambda and the command decide by the same rules; by hand, what holds automation back is a remark.
 """
 
-import shlex
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -40,14 +39,14 @@ class Decision:
     """An action and the reason that people are told.
 
     rule: a stable code for programs. needs_force: by hand it takes --force.
-    next: what to type instead of resuming this execution; None where that is right.
+    look: ARN of the execution to look at instead of resuming this one; None where that is right.
     """
 
     action: Action
     rule: str
     reason: str
     needs_force: bool = False
-    next: str | None = None
+    look: str | None = None
 
 
 BY_HAND = Decision(Action.RESUME, "by-hand", "resumed by hand")
@@ -242,13 +241,13 @@ def _by_parent(failure: Failure) -> Decision | None:
     parent = failure.parent
     if parent is None or parent.pattern in (Pattern.FIRE_AND_FORGET, Pattern.CALLBACK):
         return None
-    look = f"gotostate plan {shlex.quote(parent.execution)}" if parent.is_named else None
+    look = parent.execution if parent.is_named else None
     if parent.pattern is Pattern.UNKNOWN:
         return Decision(
             Action.PREPARE,
             "parent-unknown",
             f"it is unknown whether its parent {parent.execution} waits for it; resume one of the two, not both",
-            next=look,
+            look=look,
         )
     if parent.recovers:
         return Decision(
@@ -256,7 +255,7 @@ def _by_parent(failure: Failure) -> Decision | None:
             "left-to-parent",
             f"its parent {parent.execution} waits for it (.sync) and is recovered itself; resume the parent",
             needs_force=True,
-            next=look,
+            look=look,
         )
     return Decision(
         Action.PREPARE,
@@ -264,7 +263,7 @@ def _by_parent(failure: Failure) -> Decision | None:
         f"its parent {parent.execution} waits for it (.sync), but the parent's state machine has not opted in, "
         "so nobody resumes either; resume the parent",
         needs_force=True,
-        next=look,
+        look=look,
     )
 
 
@@ -288,7 +287,7 @@ def _earlier_ran_on(failure: Failure, settings: Settings) -> Decision | None:
                 f"before its redrive it was resumed by {earlier.execution}, which is {earlier.status}: "
                 "to resume it again may do that work twice",
                 needs_force=True,
-                next=f"gotostate plan {shlex.quote(earlier.execution)}",
+                look=earlier.execution,
             )
     return None
 
@@ -302,7 +301,7 @@ def _original_went_on(failure: Failure) -> Decision | None:
         f"the original execution {failure.chain.original} was redriven meanwhile and is {failure.original}: "
         "to resume this one as well may do its work twice",
         needs_force=True,
-        next=f"gotostate plan {shlex.quote(failure.chain.original)}",
+        look=failure.chain.original,
     )
 
 

@@ -1,9 +1,8 @@
 """A recovery from beginning to end: read the failure, decide, ensure the machine, start."""
 
-import shlex
 from dataclasses import replace
 
-from gotostate import jsontext, machines, planning, policy, resumption
+from gotostate import jsontext, machines, nextsteps, planning, policy, resumption
 from gotostate.errors import (
     GotoStateError,
     NotFailedError,
@@ -42,12 +41,14 @@ def recover(memory: Memory, report: Report, settings: Settings) -> Outcome:
     try:
         tags = {} if arn.is_map_run_child else governing_tags(memory, arn.machine_arn, report.stopped)
     except NotFoundError as error:
-        return _settled(report.execution, Result.SKIPPED, Decision(Action.SKIP, "not-found", str(error)))
+        return _settled(report.execution, Result.SKIPPED, Decision(Action.SKIP, "not-found", str(error)), settings)
     allowed = policy.by_arn(arn) or policy.opt_in(tags, settings)
     if allowed.action is Action.SKIP:
-        return _settled(report.execution, Result.SKIPPED, allowed)
+        return _settled(report.execution, Result.SKIPPED, allowed, settings)
     settings = for_machine(tags, settings)
-    return _recovered(memory, report) if report.status == SUCCEEDED else _failed(memory, report, allowed, settings)
+    if report.status == SUCCEEDED:
+        return _recovered(memory, report, settings)
+    return _failed(memory, report, allowed, settings)
 
 
 def planned(
@@ -75,12 +76,12 @@ def _failed(memory: Memory, report: Report, allowed: Decision, settings: Setting
     try:
         failure = read(memory, report, settings)
     except GotoStateError as error:
-        return _unread(memory, report, error)
+        return _unread(memory, report, error, settings)
     # What waited, or was confirmed, is one failure; a later one is dealt with by its own event.
     is_of_one = not report.is_event and report.redrives is not None
     if is_of_one and failure.redrives != report.redrives:
         decision = Decision(Action.SKIP, "already-redriven", "it was redriven meanwhile, and failed again")
-        return _settled(report.execution, Result.SKIPPED, decision)
+        return _settled(report.execution, Result.SKIPPED, decision, settings)
     return _dealt_with(memory, failure, allowed, settings, report)
 
 
@@ -90,7 +91,7 @@ def _dealt_with(
     try:
         plan = planned(memory, failure, allowed, settings, whole=whole, asked=report.asked)
     except (NotFoundError, NotFailedError) as error:
-        return _unread(memory, report, error)
+        return _unread(memory, report, error, settings)
     if report.is_due or report.asked:
         plan = replace(plan, delay_seconds=0)
     try:
@@ -99,7 +100,7 @@ def _dealt_with(
         try:
             redrive = redrive_of(memory, failure)
         except (NotFoundError, NotFailedError) as gone:
-            return _unread(memory, report, gone)
+            return _unread(memory, report, gone, settings)
         if redrive.why_not is None:
             raise TransientError(f"AWS refuses a redrive that it calls possible ({error}); try again") from error
         failure = replace(failure, redrive=redrive)
@@ -117,7 +118,7 @@ def _refused(plan: Plan, error: GotoStateError, settings: Settings) -> Outcome:
     return _told(plan, Result.GAVE_UP, Decision(Action.GIVE_UP, "refused", str(error)), settings)
 
 
-def _recovered(memory: Memory, report: Report) -> Outcome:
+def _recovered(memory: Memory, report: Report, settings: Settings) -> Outcome:
     """Tell that a resumed or redriven execution succeeded, and how long that took since the original one failed."""
     arn = ExecutionArn.parse(report.execution)
     given = report.input if report.input is not None else memory.aws.execution(report.execution).input
@@ -126,7 +127,7 @@ def _recovered(memory: Memory, report: Report) -> Outcome:
     attempt = chain.attempt + chain.redrives + redrives
     if not attempt or chain.is_rerun:
         decision = Decision(Action.SKIP, "not-a-resume", "it succeeded, and it resumed no failure")
-        return _settled(report.execution, Result.SKIPPED, decision)
+        return _settled(report.execution, Result.SKIPPED, decision, settings)
     failed_at = _first_failed_at(memory, chain.original, redrives)
     took = None if failed_at is None or report.stopped is None else round(report.stopped - failed_at)
     seconds = took if took is not None and took >= 0 else None
@@ -170,15 +171,15 @@ def _first_failed_at(memory: Memory, original: str, redrives: int) -> float | No
     return None
 
 
-def _unread(memory: Memory, report: Report, error: GotoStateError) -> Outcome:
+def _unread(memory: Memory, report: Report, error: GotoStateError, settings: Settings) -> Outcome:
     """Tell what comes of a failure that was not read. Raises TransientError where a read may be behind."""
     if isinstance(error, NotFoundError) and (memory.is_recent(report) or report.is_due):
         raise TransientError(f"AWS does not show what has just failed: {error}; try again in a minute") from error
     rules = ((NotFoundError, "not-found"), (RedrivenError, "already-redriven"), (NotFailedError, "not-failed"))
     for kind, rule in rules:
         if isinstance(error, kind):
-            return _settled(report.execution, Result.SKIPPED, Decision(Action.SKIP, rule, str(error)))
-    return _settled(report.execution, Result.GAVE_UP, Decision(Action.GIVE_UP, "unreadable", str(error)))
+            return _settled(report.execution, Result.SKIPPED, Decision(Action.SKIP, rule, str(error)), settings)
+    return _settled(report.execution, Result.GAVE_UP, Decision(Action.GIVE_UP, "unreadable", str(error)), settings)
 
 
 def carry_out(memory: Memory, plan: Plan, settings: Settings) -> Outcome:
@@ -271,7 +272,7 @@ def start(memory: Memory, plan: Plan) -> bool:
 
 def _told(plan: Plan, result: Result, decision: Decision, settings: Settings) -> Outcome:
     failure, ending = plan.failure, plan.failure.point.ending
-    outcome = _settled(failure.arn.text, result, decision)
+    outcome = _settled(failure.arn.text, result, decision, settings)
     return replace(
         outcome,
         reason="; ".join((outcome.reason, *settings.problems)),
@@ -290,19 +291,7 @@ def _told(plan: Plan, result: Result, decision: Decision, settings: Settings) ->
     )
 
 
-def _settled(execution: str, result: Result, decision: Decision) -> Outcome:
-    return Outcome(result, decision.rule, decision.reason, execution, next=_next(execution, result, decision))
-
-
-def _next(execution: str, result: Result, decision: Decision) -> str | None:
-    arn = shlex.quote(execution)
-    look, resume = f"gotostate plan {arn}", f"gotostate resume {arn}"
-    if decision.next:
-        return decision.next
-    if result is Result.PREPARED:
-        return look if decision.rule == "finished" else f"{look}; {resume}"
-    if result is Result.GAVE_UP:
-        return resume if decision.rule == "max-attempts" else look
-    if decision.rule in ("not-opted-in", "aborted"):
-        return resume
-    return None
+def _settled(execution: str, result: Result, decision: Decision, settings: Settings) -> Outcome:
+    waits = result in (Result.PREPARED, Result.GAVE_UP, Result.SKIPPED)
+    following = nextsteps.steps(decision, execution, settings.command_options) if waits else ()
+    return Outcome(result, decision.rule, decision.reason, execution, next="; ".join(following) or None)

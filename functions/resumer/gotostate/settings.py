@@ -22,6 +22,8 @@ PREPARE_ERRORS = (
     "States.Permissions",
     "*AccessDenied*",
 )
+# The name in samconfig.toml.
+DEFAULT_STACK = "sfn-resume"
 _MOST_ATTEMPTS = 100
 _LONGEST_BACKOFF_SECONDS = 86_400
 
@@ -52,6 +54,7 @@ class Settings:
     prepare_errors, resume_errors: patterns of error names, * for any characters; the machine's own come first.
     not_idempotent: states that must not be entered again without a person.
     sources: by field, where its value comes from if that is a tag. problems: what is wrong with the tags.
+    command_options: what a command that is shown needs in order to find the same stack: --stack NAME, --profile P.
     """
 
     max_attempts: int = 5
@@ -67,6 +70,7 @@ class Settings:
     not_idempotent: tuple[str, ...] = ()
     sources: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
+    command_options: tuple[str, ...] = ()
 
     def source_of(self, name: str, parameter: str) -> str:
         """Say where the value of a field comes from."""
@@ -98,7 +102,14 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
         resume_inside=inside == "true",
         strategy=Strategy(strategy),
         prepare_errors=_patterns(environment.get("PREPARE_ERRORS", ",".join(default.prepare_errors))),
+        command_options=named(environment.get("STACK_NAME")),
     )
+
+
+def named(stack: str | None, profile: str | None = None) -> tuple[str, ...]:
+    """Return the options of a command that name a stack and a profile, of those that are not the usual ones."""
+    words = ("--stack", stack) if stack and stack != DEFAULT_STACK else ()
+    return (*words, "--profile", profile) if profile else words
 
 
 def for_machine(tags: Mapping[str, str], settings: Settings) -> Settings:

@@ -1,6 +1,5 @@
 """How one failure stands: where it failed, what became of it, what automation decides, and what to type."""
 
-import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -11,8 +10,8 @@ from gotostate.definition import Definition
 from gotostate.errors import GotoStateError, NotFailedError, NotFoundError, ThrottledError, TransientError
 from gotostate.events import HistoryEvent
 from gotostate.memory import Memory
+from gotostate.nextsteps import command, first_step
 from gotostate.pace import error_code
-from gotostate.planning import Plan
 from gotostate.policy import Action, Decision
 from gotostate.report import Report
 from gotostate.resumption import ExecutionArn
@@ -140,7 +139,7 @@ def _own_settings(memory: Memory, execution: str, settings: Settings) -> Setting
 def _with_decision(memory: Memory, row: Row, settings: Settings) -> Row:
     """Add to the row of an execution that failed what automation decides about it, as `gotostate plan` does."""
     arn = ExecutionArn.parse(row.newest)
-    look_first = f"gotostate plan {shlex.quote(arn.text)}"
+    look_first = command("plan", arn.text, settings.command_options)
     try:
         allowed = policy.by_arn(arn) or reading.opted_in(memory, arn.machine_arn, settings)
         plan = recovery.planned(memory, reading.read(memory, Report(arn.text), settings), allowed, settings)
@@ -163,7 +162,7 @@ def _with_decision(memory: Memory, row: Row, settings: Settings) -> Row:
         error=failure.point.ending.error,
         reason=plan.decision.reason,
         calls=tuple(map(str, plan.calls)),
-        next=_next(plan, status),
+        next=first_step(plan.decision, arn.text, settings.command_options, is_enterable=plan.state is not None),
     )
 
 
@@ -175,17 +174,6 @@ def _status(decision: Decision) -> Status:
         return Status.OPEN
     by_action = {Action.PREPARE: Status.PREPARED, Action.GIVE_UP: Status.GAVE_UP, Action.SKIP: Status.OFF}
     return by_action.get(decision.action, Status.OPEN)
-
-
-def _next(plan: Plan, status: Status) -> str | None:
-    """Say what to type; where something speaks against a resume, to look at it comes first."""
-    execution, decision = shlex.quote(plan.failure.arn.text), plan.decision
-    if decision.next:
-        return decision.next
-    if decision.rule in ("off", "bad-tag", "map-run-child"):
-        return None
-    speaks_against = status in (Status.PREPARED, Status.GAVE_UP) and decision.rule not in ("prepare", "max-attempts")
-    return f"gotostate {'plan' if speaks_against or plan.state is None else 'resume'} {execution}"
 
 
 def _with_failure(memory: Memory, row: Row, failed: Link) -> Row:

@@ -1,7 +1,7 @@
 """The account of a failed execution, as the command uses it, and the parameters that hold there."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from gotostate import reading
@@ -12,11 +12,8 @@ from gotostate.memory import Memory
 from gotostate.plain import as_written
 from gotostate.report import Report
 from gotostate.resumption import Asked, ExecutionArn
-from gotostate.settings import Settings, for_machine, settings_from
+from gotostate.settings import DEFAULT_STACK, Settings, for_machine, named, settings_from
 from gotostate.stepfunctions import StepFunctions
-
-# The name in samconfig.toml.
-STACK = "sfn-resume"
 
 
 @dataclass(frozen=True)
@@ -115,7 +112,8 @@ def parameters(
     it is there; None: they are worth no waiting. Raises StackError then, and when a stack that was named is not there
     or is not one of this project's, SettingsError when one of its parameters cannot be read.
     """
-    name = stack or STACK
+    name = stack or DEFAULT_STACK
+    default = Settings(command_options=named(stack, profile))
     try:
         environment = environment_of(name, region, profile, is_hasty=is_needed is None)
     except StackError as error:
@@ -123,16 +121,17 @@ def parameters(
             raise
         why = str(error).partition(";")[0]
         if isinstance(error, NoStackError):
-            return Parameters(Settings(), None, why)
-        return _unknown(why, error, is_needed=is_needed)
+            return Parameters(default, None, why)
+        return _unknown(default, why, error, is_needed=is_needed)
     except GotoStateError:
         raise
     except Exception as error:
         # Whatever AWS answers, or does not: a plan by the defaults is better than none.
         if not type(error).__module__.startswith(("botocore", "boto3")):
             raise
-        return _unknown(f"the stack {name} cannot be read: {error}", error, is_needed=is_needed)
-    return Parameters(settings_from(environment), name, names=environment.get("STATE_MACHINE_NAMES", "*"))
+        return _unknown(default, f"the stack {name} cannot be read: {error}", error, is_needed=is_needed)
+    settings = replace(settings_from(environment), command_options=named(name, profile))
+    return Parameters(settings, name, names=environment.get("STATE_MACHINE_NAMES", "*"))
 
 
 def environment_of(name: str, region: str | None, profile: str | None, *, is_hasty: bool = True) -> Mapping[str, str]:
@@ -140,8 +139,8 @@ def environment_of(name: str, region: str | None, profile: str | None, *, is_has
     return Stack(name, region, profile, is_hasty=is_hasty).environment()
 
 
-def _unknown(why: str, error: Exception, *, is_needed: bool | None) -> Parameters:
+def _unknown(default: Settings, why: str, error: Exception, *, is_needed: bool | None) -> Parameters:
     if is_needed:
         message = f"it is not known whether the Resumer is to be asked, so nothing was started: {why}"
         raise StackError(message) from error
-    return Parameters(Settings(), None, why, is_known=False)
+    return Parameters(default, None, why, is_known=False)

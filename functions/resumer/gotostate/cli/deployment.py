@@ -3,15 +3,15 @@
 import argparse
 import shlex
 
-from gotostate.cli.account import STACK
 from gotostate.cli.options import add_profile, add_region, add_stack
 from gotostate.cli.stack import Hold, Resumer, Stack, State
 from gotostate.cli.terminal import show
+from gotostate.settings import DEFAULT_STACK
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that say which stack is meant, and where it is."""
-    add_stack(parser, STACK)
+    add_stack(parser, DEFAULT_STACK)
     add_region(parser)
     add_profile(parser)
 

@@ -1,20 +1,21 @@
 """Failures as JSON: the form that `gotostate list --json` prints, for programs."""
 
-import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from gotostate import jsontext
 from gotostate.listing import Group, Link, Listed, Row, Status, as_listed
+from gotostate.nextsteps import command
 from gotostate.plain import timestamp
 
 
-def of_failures(looked_at: Iterable[Row], unread: Iterable[Listed]) -> str:
+def of_failures(looked_at: Iterable[Row], unread: Iterable[Listed], options: Sequence[str] = ()) -> str:
     """Write failures as a JSON list; times as AWS writes them, null where something is not known or does not apply.
 
-    unread: those that follow and were not looked at, with the status that the listings give.
+    unread: those that follow and were not looked at, with the status that the listings give. options: what a command
+    that is shown needs (Settings.command_options).
     """
-    return jsontext.write([*map(_of_row, looked_at), *map(_of_listed, unread)])
+    return jsontext.write([*map(_of_row, looked_at), *(_of_listed(listed, options) for listed in unread)])
 
 
 def of_groups(groups: Iterable[Group]) -> str:
@@ -41,7 +42,7 @@ def _of_row(row: Row) -> dict[str, Any]:
     }
 
 
-def _of_listed(listed: Listed) -> dict[str, Any]:
+def _of_listed(listed: Listed, options: Sequence[str]) -> dict[str, Any]:
     newest, status = listed.newest, as_listed(listed)
     return {
         "execution": listed.original,
@@ -56,7 +57,7 @@ def _of_listed(listed: Listed) -> dict[str, Any]:
         "newest": newest.execution,
         "until": None,
         "calls": None,
-        "next": f"gotostate plan {shlex.quote(newest.execution)}" if status is Status.OPEN else None,
+        "next": command("plan", newest.execution, options) if status is Status.OPEN else None,
         "chain": [_of_link(link) for link in listed.chain],
     }
 

@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
-from gotostate.cli.account import STACK
+from gotostate.settings import DEFAULT_STACK
 
 # What the examples name.
 EXAMPLE_ARN = "arn:aws:states:eu-west-1:123456789012:execution:orders:order-17"
@@ -58,7 +58,7 @@ def add_region(parser: argparse.ArgumentParser) -> None:
 
 def add_stack(parser: argparse.ArgumentParser, default: str | None = None) -> None:
     """Add --stack. default: None where the verb does without a stack if nobody named one."""
-    parser.add_argument("--stack", metavar="NAME", default=default, help=f"the deployed stack; default {STACK}")
+    parser.add_argument("--stack", metavar="NAME", default=default, help=f"the deployed stack; default {DEFAULT_STACK}")
 
 
 def add_json(parser: Any) -> None:

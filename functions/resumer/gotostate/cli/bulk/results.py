@@ -1,6 +1,5 @@
 """What became of a bulk resume, for people, as JSON, and as an exit code."""
 
-import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +10,7 @@ from gotostate.cli.bulk.handover import Done
 from gotostate.cli.bulk.planned import Planned
 from gotostate.cli.bulk.watching import Seen
 from gotostate.cli.terminal import short_cause
+from gotostate.nextsteps import command
 
 
 @dataclass
@@ -41,7 +41,7 @@ def lines(planned: Planned, results: Results) -> Iterator[tuple[str, str]]:
         yield "Canary", f"{canary.arn} {canary.status}"
         if canary.has_failed:
             yield "Error", f"{canary.error or '(none given)'}: {short_cause(canary.cause)}"
-            yield "Next", f"gotostate plan {shlex.quote(canary.arn)}"
+            yield "Next", command("plan", canary.arn, canary.item.settings.command_options)
     if results.stopped:
         left = len(planned.preview.done) - len(results.done.by)
         yield "Mind", f"{results.stopped}, so {left:,} others were not resumed"

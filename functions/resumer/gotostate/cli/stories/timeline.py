@@ -1,7 +1,6 @@
 """A story as lines for the terminal: 80 columns, ASCII where the encoding has no more, colour only where wanted."""
 
-import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TextIO
 
@@ -9,6 +8,7 @@ from gotostate.cli.layout import columns, wrapped
 from gotostate.cli.stories import words
 from gotostate.cli.stories.story import REDRIVEN, ExecutionStory, StateOutcome, StateStory, Story, Turn
 from gotostate.events import ENDED_BADLY
+from gotostate.nextsteps import command
 from gotostate.plain import duration, printable
 
 WIDTH = 80
@@ -62,8 +62,11 @@ class Screen:
         return f"\x1b[{colour}m{text}\x1b[0m" if self.has_colour else text
 
 
-def lines(story: Story, screen: Screen) -> Iterator[str]:
-    """Write a story, a line for each state, end and redrive; all times in UTC."""
+def lines(story: Story, screen: Screen, options: Sequence[str] = ()) -> Iterator[str]:
+    """Write a story, a line for each state, end and redrive; all times in UTC.
+
+    options: what the command needs that is told at the end (Settings.command_options).
+    """
     yield f"{words.summary(story)} (times are UTC)"
     if story.parent:
         yield f"started by {printable(story.parent)}"
@@ -78,7 +81,7 @@ def lines(story: Story, screen: Screen) -> Iterator[str]:
         before = told
     if story.last.status in ENDED_BADLY:
         yield ""
-        yield f"next: gotostate plan {printable(shlex.quote(story.last.arn))}"
+        yield f"next: {printable(command('plan', story.last.arn, options))}"
 
 
 class _Layout:

@@ -1,7 +1,6 @@
 """gotostate build: create the GoToState machine of a failure, or print its definition."""
 
 import argparse
-import shlex
 from typing import Any
 
 from gotostate import jsontext, machines, recovery, router
@@ -11,6 +10,7 @@ from gotostate.cli.options import EXAMPLE_ARN, add_profile, add_stack, add_verb,
 from gotostate.cli.terminal import Exit, show_json
 from gotostate.definition import Definition
 from gotostate.errors import DefinitionError
+from gotostate.nextsteps import command
 from gotostate.plain import printable
 from gotostate.planning import Plan
 from gotostate.policy import Action, Decision
@@ -59,7 +59,8 @@ def show_built(account: Account) -> Exit:
     print(f"GoToState machine  {printable(plan.failure.machine_arn)}")
     print(f"Failed state       {printable(str(plan.state))}")
     print(f"Input              {printable(jsontext.on_one_line(str(plan.input)))}")
-    print(f"Start it with      gotostate resume {printable(shlex.quote(plan.failure.arn.text))}")
+    following = command("resume", plan.failure.arn.text, account.settings.command_options)
+    print(f"Start it with      {printable(following)}")
     return Exit.DONE
 
 

@@ -73,10 +73,11 @@ def _run(options: argparse.Namespace) -> Exit:
     needs_all = options.group or options.state is not None or options.error is not None
     limit = int(options.limit) if options.limit else None if needs_all else _default_limit(listed)
     _say_how_long(listed if needs_all else listed[:limit])
+    settings = parameters(options.stack, memory.aws.client.meta.region_name, options.profile).settings
     found = listing.looked_at(
         memory,
         listed,
-        parameters(options.stack, memory.aws.client.meta.region_name, options.profile).settings,
+        settings,
         now=now,
         limit=limit,
         unresolved=options.unresolved,
@@ -86,7 +87,8 @@ def _run(options: argparse.Namespace) -> Exit:
     if options.json and options.group:
         show_json(failuresjson.of_groups(listing.groups(found.rows)))
     elif options.json:
-        show_json(failuresjson.of_failures(found.rows, () if options.limit else found.unread))
+        unread = () if options.limit else found.unread
+        show_json(failuresjson.of_failures(found.rows, unread, settings.command_options))
         _say_what_is_left(found, is_limited=options.limit is not None)
     elif not machines:
         print("no state machine has opted in: tag one gotostate=resume, or name some with --state-machine")

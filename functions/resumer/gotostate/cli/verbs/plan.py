@@ -1,7 +1,7 @@
 """gotostate plan: say where an execution failed and what would be done; changes nothing."""
 
 import argparse
-import shlex
+from collections.abc import Sequence
 from typing import Any
 
 from gotostate import containers, history, jsontext, planning, policy, reading, recovery, resumption, router
@@ -16,6 +16,7 @@ from gotostate.events import ENDED_BADLY, HistoryEvent
 from gotostate.executions import Execution
 from gotostate.failure import Failure
 from gotostate.history import FailurePoint
+from gotostate.nextsteps import command
 from gotostate.policy import Action, Decision
 from gotostate.record import Record
 
@@ -128,7 +129,7 @@ def _from_account(options: argparse.Namespace) -> Exit:
     for problem in account.settings.problems:
         show("Mind", problem)
     _show_resumes(failure, newest)
-    if following := _next(failure, newest, remarks):
+    if following := _next(failure, newest, remarks, account.settings.command_options):
         show("Next", following)
     return Exit.DONE
 
@@ -140,13 +141,12 @@ def _show_resumes(failure: Failure, newest: Execution | None) -> None:
         show("Resumed by", f"{newest.arn} ({newest.status})")
 
 
-def _next(failure: Failure, newest: Execution | None, remarks: list[Decision]) -> str | None:
+def _next(failure: Failure, newest: Execution | None, remarks: list[Decision], options: Sequence[str]) -> str | None:
     if newest:
-        return f"gotostate resume {shlex.quote(newest.arn)}" if newest.status in ENDED_BADLY else None
-    for remark in remarks:
-        if remark.next:
-            return remark.next
-    return f"gotostate resume {shlex.quote(failure.arn.text)}" if failure.point.resume_from else None
+        return command("resume", newest.arn, options) if newest.status in ENDED_BADLY else None
+    if look := next((remark.look for remark in remarks if remark.look), None):
+        return command("plan", look, options)
+    return command("resume", failure.arn.text, options) if failure.point.resume_from else None
 
 
 def _facts(failure: Failure, newest: Execution | None, automation: Decision, remarks: list[Decision]) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """gotostate resume: build the GoToState machine and start it at the failed state; of one execution, or of many."""
 
 import argparse
-import shlex
 import sys
 from dataclasses import replace
 from typing import Any
@@ -20,6 +19,7 @@ from gotostate.errors import GotoStateError, NeedsForceError, NotFailedError, Un
 from gotostate.events import ENDED_BADLY
 from gotostate.executions import Execution
 from gotostate.failure import Failure
+from gotostate.nextsteps import command
 from gotostate.plain import printable
 from gotostate.policy import Action
 from gotostate.settings import Settings, Strategy
@@ -137,7 +137,8 @@ def _resume(options: argparse.Namespace) -> Exit:
     settings = _settings(account, options.strategy)
     for remark in policy.remarks(failure, settings):
         if remark.needs_force and not options.force:
-            raise NeedsForceError(f"{remark.reason}: {remark.next}; to resume this one all the same add --force")
+            look = f": {command('plan', remark.look, settings.command_options)}" if remark.look else ""
+            raise NeedsForceError(f"{remark.reason}{look}; to resume this one all the same add --force")
     chosen = Chooser(memory, wish).plan(failure, settings)
     plan = replace(chosen.plan, asked=account.asked(options.reason))
     if wish.is_plain:
@@ -146,7 +147,7 @@ def _resume(options: argparse.Namespace) -> Exit:
         # Before anything is built or started.
         plan.resume_input()
     if newest := reading.newest_of_chain(memory, failure):
-        raise _resumed_already(newest, wish)
+        raise _resumed_already(newest, wish, settings)
     chosen = replace(chosen, plan=plan)
     if failure.point.ending.status == SUCCEEDED:
         _confirm(chosen, settings, options)
@@ -155,17 +156,18 @@ def _resume(options: argparse.Namespace) -> Exit:
         recovery.redrive(memory, failure)
         show("Redriven", f"{failure.arn.text}: {plan.decision.reason}")
         show("From state", str(plan.state))
-        return _wait(Awaited(memory.aws, failure.arn.text, failure.redrives + 1)) if options.wait else Exit.DONE
+        awaited = Awaited(memory.aws, failure.arn.text, failure.redrives + 1)
+        return _wait(awaited, settings) if options.wait else Exit.DONE
     plan, is_new = started(memory, plan)
     if not is_new:
         newest = reading.newest_of_chain(memory, failure) or memory.aws.execution(failure.resumed_arn)
-        raise _resumed_already(newest, wish)
+        raise _resumed_already(newest, wish, settings)
     show("Resumed", failure.resumed_arn)
     show("From state", str(plan.state))
     if plan.inside:
         show("Inside", plan.inside)
     show("Input", jsontext.on_one_line(str(plan.input)))
-    return _wait(Awaited(memory.aws, failure.resumed_arn)) if options.wait else Exit.DONE
+    return _wait(Awaited(memory.aws, failure.resumed_arn), settings) if options.wait else Exit.DONE
 
 
 def _failure(account: Account, wish: Wish) -> Failure:
@@ -202,19 +204,20 @@ def _show_remarks(chosen: Chosen, settings: Settings, wish: Wish) -> None:
         show("Mind", remark)
 
 
-def _resumed_already(newest: Execution, wish: Wish) -> GotoStateError:
+def _resumed_already(newest: Execution, wish: Wish, settings: Settings) -> GotoStateError:
     advice = "leave it"
     if newest.status in ENDED_BADLY:
-        advice = f"to go on from there: gotostate resume {shlex.quote(newest.arn)}"
+        advice = f"to go on from there: {command('resume', newest.arn, settings.command_options)}"
     elif newest.status == SUCCEEDED and wish.state:
-        advice = "to run that one again: " + shlex.join(["gotostate", "resume", newest.arn, "--from-state", wish.state])
+        again = command("resume", newest.arn, ("--from-state", wish.state, *settings.command_options))
+        advice = f"to run that one again: {again}"
     return GotoStateError(
         f"this failure was resumed already, nothing was started; "
         f"the newest execution of its chain is {newest.arn} ({newest.status}): {advice}"
     )
 
 
-def _wait(awaited: Awaited) -> Exit:
+def _wait(awaited: Awaited, settings: Settings) -> Exit:
     execution = awaited.end()
     show("Status", execution.status)
     if execution.status == SUCCEEDED:
@@ -223,5 +226,5 @@ def _wait(awaited: Awaited) -> Exit:
         return Exit.DONE
     show("Error", execution.error or "(none given)")
     show("Cause", short_cause(execution.cause))
-    show("Next", f"gotostate plan {shlex.quote(awaited.arn)}")
+    show("Next", command("plan", awaited.arn, settings.command_options))
     return Exit.FAILURE

@@ -19,6 +19,7 @@ from gotostate.errors import GotoStateError, NotFoundError
 from gotostate.executions import Execution
 from gotostate.pace import error_code
 from gotostate.plain import timestamp
+from gotostate.settings import named
 from gotostate.stepfunctions import StepFunctions, is_denied
 
 
@@ -56,7 +57,7 @@ def _run(options: argparse.Namespace) -> Exit:
         _write(options.svg, drawing.svg(story))
         show("Drawn", options.svg)
     else:
-        print("\n".join(timeline.lines(story, Screen.of(sys.stdout, os.environ))))
+        print("\n".join(timeline.lines(story, Screen.of(sys.stdout, os.environ), named(None, options.profile))))
     return Exit.DONE
 
 
