@@ -87,7 +87,7 @@ def test_they_are_those_of_the_function_that_the_mapping_names(clients: Clients)
 def test_without_the_permission_they_are_the_defaults(clients: Clients, denied: str) -> None:
     clients.denied = denied
     found = command.parameters("resumes", "eu-west-1", None)
-    assert (found.settings, found.stack) == (Settings(), None)
+    assert (found.settings, found.stack) == (Settings(command_options=("--stack", "resumes")), None)
     assert found.source.startswith("the stack's defaults, as the stack resumes cannot be read: ")
     assert "not authorized" in found.source
 
@@ -102,7 +102,7 @@ def test_where_aws_is_not_reachable_it_is_given_up_at_once(monkeypatch: pytest.M
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     monkeypatch.setattr(command, "environment_of", environment_of)
     found = command.parameters(None, "eu-west-1", None)
-    assert (found.settings, found.stack) == (Settings(command_options=("--stack", "resumes")), None)
+    assert (found.settings, found.stack) == (Settings(), None)
     assert "Could not connect" in found.source
 
 

@@ -84,7 +84,9 @@ def test_every_module_has_its_place_and_every_place_a_module() -> None:
     named = {Path(name).name for name in re.findall(r"`([\w/]+\.py)`", table)}
     files = {path.name for path in (ROOT / "functions").rglob("*.py")} - {"__init__.py", "__main__.py"}
     # Of these the table names the folder.
-    in_folders = {path.name for folder in ("cli", "dashboard") for path in (RESUMER / "gotostate" / folder).rglob("*.py")}
+    in_folders = {
+        path.name for folder in ("cli", "dashboard") for path in (RESUMER / "gotostate" / folder).rglob("*.py")
+    }
     assert files - in_folders - named == set()
     folders = ("functions", "tests", "local", "bench")
     assert named - {path.name for folder in folders for path in (ROOT / folder).rglob("*.py")} == set()

@@ -150,7 +150,7 @@ def requested(
         if decision:
             return decision
     by_means = _by_means(failure, settings, no_room)
-    # Where a redrive was wanted and GoToState is exact, the person has what they asked for.
+    # Where a redrive was wanted, is impossible, and GoToState is exact, the person has what they asked for.
     if by_means and by_means.rule != means.NOT_REDRIVABLE:
         return by_means
     why = f": {asked.reason}" if asked.reason else ""
@@ -163,9 +163,24 @@ def wants_redrive(failure: Failure, settings: Settings, no_room: str | None = No
     return by_means is not None and by_means.action is Action.REDRIVE
 
 
-def remarks(failure: Failure, settings: Settings, again: Collection[str] = ()) -> list[Decision]:
-    """Return all that a person should know before resuming a failure by hand."""
-    parent, by_means = _by_parent(failure), _by_means(failure, settings, None)
+def inexact(failure: Failure, settings: Settings, no_room: str | None = None) -> Decision | None:
+    """Say what speaks against a GoToState execution, where it is to be the means whatever AWS could redrive."""
+    obstacle = means.obstacle(failure, no_room)
+    # Who sets the strategy gotostate says that the roles allow it.
+    if obstacle is None or (settings.strategy is Strategy.GOTOSTATE and obstacle.rule == means.ROLE):
+        return None
+    return Decision(Action.PREPARE, obstacle.rule, f"{obstacle.reason}; {obstacle.remedy}")
+
+
+def remarks(
+    failure: Failure, settings: Settings, again: Collection[str] = (), *, is_redrivable: bool = True
+) -> list[Decision]:
+    """Return all that a person should know before resuming a failure by hand.
+
+    is_redrivable: whether it may be redriven, which cannot be where another input, state or definition was chosen.
+    """
+    by_means = _by_means(failure, settings, None) if is_redrivable else inexact(failure, settings)
+    parent = _by_parent(failure)
     return [
         *([parent] if parent else []),
         *hindrances(failure, settings, again),
@@ -218,14 +233,14 @@ def _tried(failure: Failure) -> str:
 
 def _by_means(failure: Failure, settings: Settings, no_room: str | None) -> Decision | None:
     """Decide for the native redrive, or for a person where neither means is right; None: GoToState."""
-    obstacle = means.obstacle(failure, no_room)
     if settings.strategy is Strategy.GOTOSTATE:
-        # Who sets it says that the roles allow it.
-        lasting = obstacle if obstacle and obstacle.rule != means.ROLE else None
-        return Decision(Action.PREPARE, lasting.rule, f"{lasting.reason}; {lasting.remedy}") if lasting else None
+        return inexact(failure, settings, no_room)
+    obstacle = means.obstacle(failure, no_room)
+    wanted = obstacle.reason if obstacle else ""
     if settings.strategy is Strategy.REDRIVE:
         wanted = f"{settings.source_of('strategy', 'Strategy')} is redrive"
-        obstacle = means.Obstacle(means.NOT_REDRIVABLE, wanted, "resume it by hand")
+        # What speaks against GoToState counts where the redrive is impossible.
+        obstacle = obstacle or means.Obstacle(means.NOT_REDRIVABLE, wanted, "resume it by hand")
     if obstacle is None:
         return None
     why_not = failure.redrive.why_not if failure.redrive else None
@@ -234,7 +249,7 @@ def _by_means(failure: Failure, settings: Settings, no_room: str | None) -> Deci
     if why_not:
         cannot = f"it is not redriven: {why_not}"
         return Decision(Action.PREPARE, obstacle.rule, f"{obstacle.reason}; {cannot}; {obstacle.remedy}")
-    return Decision(Action.REDRIVE, "redrive", obstacle.reason)
+    return Decision(Action.REDRIVE, "redrive", wanted)
 
 
 def _by_parent(failure: Failure) -> Decision | None:

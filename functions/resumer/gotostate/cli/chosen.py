@@ -148,7 +148,8 @@ class Chooser:
         current = self._current[failure.source_arn]
         if current is None:
             raise DefinitionError(f"{failure.source_arn} does not exist any more; give --definition FILE")
-        ran = Machine(failure.ran.arn, failure.ran.definition, current.configuration)
+        # Under the plain ARN: no version is known to have this configuration, not even the one that ran.
+        ran = Machine(failure.machine_arn, failure.ran.definition, current.configuration)
         return replace(failure, source=router.remove_gotostate(current.definition), ran=ran)
 
     def _not_in_file(self, failure: Failure, ran: Definition) -> tuple[str, ...]:

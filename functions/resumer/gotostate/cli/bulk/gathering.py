@@ -147,17 +147,18 @@ class Gatherer:
 
     def _planned(self, listed: Listed, failure: Failure, allowed: Decision, settings: Settings) -> Item:
         if self._planner:
-            return self._chosen(listed, failure, settings, self._planner)
+            return self._chosen(listed, failure, allowed, settings, self._planner)
         is_opted_in = allowed.action is not Action.SKIP
         hand = allowed if is_opted_in else BY_HAND
         plan = recovery.planned(self._memory, failure, hand, settings, asked=self._asked)
         plan = replace(plan, delay_seconds=0)
-        held = policy.automatic(plan.failure, allowed, settings, plan.again, plan.no_room)
-        is_held = held.action not in (Action.RESUME, Action.REDRIVE)
+        held = _held(plan.failure, allowed, settings, plan.again, plan.no_room)
         in_queue = is_opted_in and bool(matches(failure.arn.machine_name, self._taken))
-        return Item(listed, plan, plan.decision, settings, plan.again, held if is_held else None, in_queue=in_queue)
+        return Item(listed, plan, plan.decision, settings, plan.again, held, in_queue=in_queue)
 
-    def _chosen(self, listed: Listed, failure: Failure, settings: Settings, planner: Planner) -> Item:
+    def _chosen(
+        self, listed: Listed, failure: Failure, allowed: Decision, settings: Settings, planner: Planner
+    ) -> Item:
         # To tell state and error of what is refused.
         bare = Plan(failure, BY_HAND, None, None, {})
         for remark in policy.remarks(failure, settings):
@@ -169,7 +170,20 @@ class Gatherer:
             plan.resume_input()
         except GotoStateError as error:
             return Item(listed, bare, Decision(Action.GIVE_UP, "refused", str(error)), settings)
-        return Item(listed, plan, plan.decision, settings, again, remarks=remarks)
+        # Nobody looks at each of many, so what would not be exact is left to a person, as without a choice.
+        if inexact := policy.inexact(plan.failure, settings):
+            return Item(listed, bare, inexact, settings)
+        return Item(
+            listed, plan, plan.decision, settings, again, _held(failure, allowed, settings, again), remarks=remarks
+        )
+
+
+def _held(
+    failure: Failure, allowed: Decision, settings: Settings, again: Collection[str], no_room: str | None = None
+) -> Decision | None:
+    """Say why automation leaves a failure; None where it does not."""
+    held = policy.automatic(failure, allowed, settings, again, no_room)
+    return None if held.action in (Action.RESUME, Action.REDRIVE) else held
 
 
 def _without_data(plan: Plan) -> Plan:

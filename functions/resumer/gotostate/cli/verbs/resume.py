@@ -197,7 +197,7 @@ def _confirm(chosen: Chosen, settings: Settings, options: argparse.Namespace) ->
 
 
 def _show_remarks(chosen: Chosen, settings: Settings, wish: Wish) -> None:
-    remarks = policy.remarks(chosen.plan.failure, settings, chosen.again)
+    remarks = policy.remarks(chosen.plan.failure, settings, chosen.again, is_redrivable=wish.is_plain)
     # An error of the state that is skipped does not come again.
     show_remarks([remark for remark in remarks if not (wish.skip and remark.rule == "error")])
     for remark in chosen.remarks:
