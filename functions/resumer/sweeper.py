@@ -6,6 +6,7 @@ ListExecutions and in the functions' logs.
 
 import os
 import time
+from collections import deque
 from collections.abc import Iterator
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 # What is kept of the function's time for the answer, and for what was begun.
 RESERVE_SECONDS = 5.0
-# No machine is waited for longer: where AWS throttles, others need its quota, and the next sweep goes on.
+# So long for the listings of one machine; one that takes longer has what the others leave.
 MACHINE_SECONDS = 20.0
 # Housekeeping looks at each machine once a day.
 DAY_SECONDS = 86_400.0
@@ -53,7 +54,7 @@ def handler(event: Any, context: "LambdaContext") -> dict[str, int]:
         _sweep(aws, context, now, rate, answer)
         _keep_house(aws, context, now, rate, answer)
     except ThrottledError as error:
-        logger.info("the next sweep goes on", extra={"reason": str(error)})
+        logger.info("the next sweep continues", extra={"reason": str(error)})
     finally:
         if answer["swept"]:
             measures.count_swept(answer["swept"])
@@ -67,13 +68,19 @@ def _sweep(aws: StepFunctions, context: "LambdaContext", now: float, rate: float
     listed: list[Listed] = []
     stopped: ThrottledError | None = None
     machines = sources.of_stack(aws, settings_from(os.environ).default_mode, _names())
-    for machine_arn in sweep.in_turn(machines, now, rate):
-        _set_deadline(aws, context, MACHINE_SECONDS)
+    waiting = deque((arn, MACHINE_SECONDS) for arn in sweep.in_turn(machines, now, rate))
+    while waiting:
+        machine_arn, seconds = waiting.popleft()
+        _set_deadline(aws, context, seconds)
         try:
             listed += listreader.failures(aws, machine_arn, since=since, until=until)
         except ThrottledError as error:
-            stopped = error
-            break
+            # Where AWS throttles, others need its quota as well.
+            if aws.pace.is_slow("list_executions") or seconds > MACHINE_SECONDS:
+                stopped = error
+                break
+            waiting.append((machine_arn, float("inf")))
+            continue
         except NotFoundError:
             continue
         except Exception as error:
@@ -108,10 +115,8 @@ def _dealt_with(aws: StepFunctions, since: float) -> sweep.Outcomes:
 def _keep_house(aws: StepFunctions, context: "LambdaContext", now: float, rate: float, answer: dict[str, int]) -> None:
     """Delete what has not run for so many days. Raises ThrottledError."""
     days = _keep_days()
-    if not days:
-        return
     doomed: list[Found] = []
-    for found in _looked_at(aws, context, now, rate, days * DAY_SECONDS):
+    for found in _looked_at(aws, context, now, rate, days):
         if found.stays is None:
             doomed.append(found)
             continue
@@ -129,22 +134,30 @@ def _keep_house(aws: StepFunctions, context: "LambdaContext", now: float, rate: 
         logger.info("state machine deleted", extra={"stateMachine": arn, "reason": f"not used for {days} days"})
 
 
-def _looked_at(aws: StepFunctions, context: "LambdaContext", now: float, rate: float, keep: float) -> Iterator[Found]:
-    """Yield the GoToState machines whose turn it is, and those of which a deletion was not finished."""
+def _looked_at(aws: StepFunctions, context: "LambdaContext", now: float, rate: float, days: int) -> Iterator[Found]:
+    """Yield the GoToState machines whose turn it is, and those of which a deletion was not finished.
+
+    days: for how many they are kept; 0: for ever, so that only the latter are looked at.
+    """
+    keep = days * DAY_SECONDS or float("inf")
     _set_deadline(aws, context)
     turns = max(round(DAY_SECONDS / rate), 1)
     for arn, marks in cleaning.machines(aws).items():
         if not matches(arn.rpartition(":")[2], (_names() + SUFFIX,)):
             continue
-        if marks.deleting_since is None and sweep.turn_of(arn, turns) != int(now / rate) % turns:
+        is_its_turn = days and sweep.turn_of(arn, turns) == int(now / rate) % turns
+        if marks.deleting_since is None and not is_its_turn:
             continue
         _set_deadline(aws, context, MACHINE_SECONDS)
         try:
             yield cleaning.look(aws, arn, marks, now=now, keep=keep)
         except NotFoundError:
             continue
-        except ThrottledError:
-            raise
+        except ThrottledError as error:
+            logger.info("not looked at", extra={"stateMachine": arn, "reason": str(error)})
+            if aws.pace.is_slow("list_executions"):
+                # What was found is deleted, if there is time; the next sweep continues.
+                return
         except Exception as error:  # noqa: BLE001  one machine that cannot be read does not keep the others
             logger.warning("not looked at", extra={"stateMachine": arn, "reason": str(error)})
 

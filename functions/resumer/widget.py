@@ -15,7 +15,7 @@ from gotostate.dashboard.widgetcontext import View, Wanted, WidgetError, failed_
 from gotostate.errors import GotoStateError, TransientError
 from gotostate.listing import Row
 from gotostate.memory import Memory
-from gotostate.resumption import ExecutionArn
+from gotostate.resumption import ExecutionArn, gotostate_arn
 from gotostate.settings import matches, settings_from
 from gotostate.stepfunctions import StepFunctions
 
@@ -106,7 +106,10 @@ def _row(memory: Memory, event: Mapping[str, Any], now: float) -> Row:
     if not isinstance(given, str):
         raise WidgetError("the event names no execution")
     machine, failed_at = ExecutionArn.parse(given).machine_arn, failed_at_of(event)
-    if machine not in _machines(memory, "*"):
+    machines = _machines(memory, "*")
+    # A failure may have begun in a GoToState machine that a person started.
+    machine = next((arn for arn in machines if gotostate_arn(arn) == machine), machine)
+    if machine not in machines:
         raise WidgetError(f"the state machine {machine} has not opted in, or is none that this stack may read")
     found = listing.rows(
         memory,

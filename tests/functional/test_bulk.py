@@ -480,6 +480,29 @@ def test_what_a_request_does_not_carry_is_done_from_here(
     assert ("Comment" in built) is (arguments[0] == "--definition")
 
 
+def test_what_held_automation_back_is_said_with_another_definition_too(account: Account, capsys: Capture) -> None:
+    fail(account, "orders", 2, error="States.Permissions")
+    for words in ([], ["--definition", "current"]):
+        assert resume("--state-machine", "orders", *words, "--dry-run") == 0
+        printed = capsys.readouterr().out
+        assert "prepared, now resumed" in printed
+        assert "automation left it: States.Permissions" in printed
+
+
+def test_what_is_not_exact_is_refused_with_another_definition_too(account: Account, capsys: Capture) -> None:
+    reading = {"Type": "Pass", "Parameters": {"all.$": "$$.Execution.Input"}, "Next": "Charge"}
+    document: dict[str, Any] = {**ORDERS, "StartAt": "Reading"}
+    document["States"] = {**document["States"], "Reading": reading}
+    account.add_machine("orders", document, {"gotostate": "resume"})
+    fail(account, "orders", 2)
+    for run in account.runs.values():
+        run.input, run.why_not_redrivable = "[1]", "it failed 15 days ago"
+    for words in ([], ["--definition", "current"]):
+        assert resume("--state-machine", "orders", *words, "--yes") == 1
+        assert "refused: its states read the execution's input, which is not a JSON object" in capsys.readouterr().out
+    assert account.changes == []
+
+
 def test_states_that_a_file_does_not_have_are_named(account: Account, tmp_path: Any, capsys: Capture) -> None:
     """The file may be another machine's that has a state of the same name."""
     fail(account, "orders", 2)

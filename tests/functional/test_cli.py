@@ -205,6 +205,17 @@ def test_a_resume_that_aws_goes_on_not_knowing_is_not_waited_for_without_end(acc
     assert BEHIND_SECONDS <= account.now - begun < 2 * BEHIND_SECONDS
 
 
+def test_a_child_of_a_map_run_is_neither_resumed_nor_built(account: Account, capsys: Capture) -> None:
+    account.add_machine("orders/label", ORDERS, {})
+    child = account.add_failure("orders/label", "child-1", failure_events("B"))
+    assert cli.main(["plan", child]) == 0
+    assert "Next" not in capsys.readouterr().out
+    for verb in ("resume", "build"):
+        assert cli.main([verb, child]) == 1
+        assert "belongs to its Map state's execution; resume that one" in capsys.readouterr().err
+    assert account.changes == []
+
+
 def test_resume_on_the_mended_definition(account: Account, capsys: Capture) -> None:
     mended = {**ORDERS, "Comment": "mended"}
     account.add_machine("orders", mended, {}, role="role/mended")
@@ -212,6 +223,18 @@ def test_resume_on_the_mended_definition(account: Account, capsys: Capture) -> N
     built = account.machines[machine_arn("orders-with-GoToState")]
     assert built.document["Comment"] == "mended"
     assert built.revision.settings == {"roleArn": "role/mended"}
+
+
+def test_resume_of_a_resume_takes_the_current_role(account: Account, capsys: Capture) -> None:
+    """The text of the definition is the same, so the version that ran must not be taken for one that has the role."""
+    assert cli.main(["resume", FAILED]) == 0
+    first = next(run for run in account.runs.values() if run.status == "RUNNING")
+    account.now += 60
+    account.end(first.arn, "FAILED", failure_events("B", start=first.input, error="States.Permissions"))
+    account.add_machine("orders", ORDERS, {}, role="role/mended")
+    assert cli.main(["resume", first.arn, "--definition", "current"]) == 0
+    second = next(run for run in account.runs.values() if run.status == "RUNNING")
+    assert second.revision.settings["roleArn"] == "role/mended"
 
 
 def test_resume_on_a_definition_from_a_file(account: Account, tmp_path: Path, capsys: Capture) -> None:

@@ -377,11 +377,29 @@ def test_a_request_does_no_work_that_a_resume_does(case: Redrives) -> None:
     assert (answer["outcome"], answer["rule"]) == ("prepared", "resumed-before-redrive")
 
 
+@pytest.mark.parametrize("strategy", ["auto", "redrive"])
 @pytest.mark.parametrize(("document", "given"), [(READING, "[1]"), (followed_by(HTTP), "{}"), (PLAIN, TOO_LARGE)])
-def test_a_request_starts_nothing_inexact(case: Redrives, document: dict[str, Any], given: str) -> None:
-    case.fails(document, given)
+def test_a_request_starts_nothing_inexact(case: Redrives, document: dict[str, Any], given: str, strategy: str) -> None:
+    case.fails(document, given, strategy=strategy)
     case.account.runs[case.arn].why_not_redrivable = "it failed 15 days ago"
     assert case.handled(request(case.arn, Asked("ada"), redrives=0))["outcome"] == "prepared"
+
+
+def test_a_request_for_an_exact_resume_is_done_where_the_redrive_that_is_wanted_cannot_be(case: Redrives) -> None:
+    case.fails(PLAIN, strategy="redrive")
+    case.account.runs[case.arn].why_not_redrivable = "it failed 15 days ago"
+    answer = case.handled(request(case.arn, Asked("ada"), redrives=0))
+    assert (answer["outcome"], answer["rule"]) == ("resumed", "requested")
+
+
+@pytest.mark.parametrize("chosen", [["--input", "{}"], ["--from-state", "A"], ["--definition", "current"]])
+def test_what_is_not_exact_is_said_whatever_a_person_chose(
+    case: Redrives, chosen: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gotostate.cli.account.StepFunctions", lambda region: Wired(case.account, region))
+    case.fails(READING, "[1]")
+    assert cli.main(["resume", case.arn, *chosen]) == 0
+    assert "Mind         its states read the execution's input, which is not a JSON object" in capsys.readouterr().out
 
 
 def test_a_redrive_that_is_refused_while_the_read_is_behind_is_tried_again(case: Redrives) -> None:

@@ -382,6 +382,20 @@ def test_a_resume_from_before_a_redrive_is_a_part_of_the_story(account: Account,
     assert len(told["executions"][0]["redriven"]) == 1
 
 
+def test_a_run_that_succeeded_and_its_rerun_are_one_story(account: Account, capsys: Capture) -> None:
+    account.add_machine("orders", two(), {"gotostate": "resume"})
+    history = Timed("{}")
+    last = history.works("B", history.works("A", 0))
+    history.add("ExecutionSucceeded", last)
+    original = stories.put(account, "order-17", history, machine="orders", status="SUCCEEDED")
+    assert cli.main(["resume", original, "--from-state", "B", "--yes"]) == 0
+    rerun = next(arn for arn in account.runs if "with-GoToState" in arn)
+    capsys.readouterr()
+    for arn in (original, rerun):
+        told = shown(account, capsys, arn)
+        assert (original in told, rerun in told, "unknown" in told) == (True, True, False)
+
+
 def test_an_execution_that_does_not_exist(account: Account, capsys: Capture) -> None:
     assert cli.main(["show", execution_arn("orders", "none\u202e")]) == 1
     captured = capsys.readouterr()

@@ -20,8 +20,8 @@ import sweeper
 from fake_account import DELETING_SECONDS, RefusalError, Wired, failure_events, machine_arn
 from gotostate import cleaning, recovery
 from gotostate.cleaning import SETTLE_SECONDS
-from gotostate.errors import ThrottledError
-from gotostate.housekeeping import DELETING_TAG, DELETION_SECONDS
+from gotostate.errors import ThrottledError, TransientError
+from gotostate.housekeeping import DELETING_TAG, DELETION_SECONDS, deleting_tag
 from gotostate.memory import Memory
 from gotostate.outcome import Result
 from gotostate.report import Report
@@ -268,6 +268,41 @@ def test_where_aws_throttles_the_sweep_stops_and_the_next_one_begins_elsewhere(a
     assert sorted(account.swept) == ["of-aaa", "of-mmm", "of-zzz"]
 
 
+def test_a_machine_with_long_listings_keeps_neither_the_others_nor_the_house_waiting(account: Account) -> None:
+    """It is read when the others have been, in the time that is left."""
+    arn = dormant(account)
+    for name in ("aaa", "mmm", "zzz"):
+        account.add_machine(name, ORDERS, {"gotostate": "resume"})
+        failed(account, f"of-{name}", machine=name)
+    slow = sweeper.MACHINE_SECONDS / 3
+
+    def gate(operation: str, body: Any) -> None:
+        if operation == "ListExecutions" and body.get("stateMachineArn") == machine_arn("aaa"):
+            account.now += slow
+
+    account.gate = gate
+    assert all_day(account)["deletedMachines"] == 1
+    assert sorted(account.swept) == ["of-aaa", "of-mmm", "of-zzz"]
+    assert arn not in account.machines
+
+
+@pytest.mark.parametrize(("rule", "count"), [("already-redriven", 1), ("not-failed", 0)])
+def test_an_earlier_failures_late_message_hides_no_later_failure(account: Account, rule: str, count: int) -> None:
+    arn = failed(account, "order-17")
+    line = {"execution": arn, "outcome": "skipped", "rule": rule}
+    account.logs["resumer"] = [(account.now - 300, json.dumps(line))]
+    assert swept(account)["swept"] == count
+
+
+@pytest.mark.parametrize("mode", ["prepare", "resume"])
+def test_an_account_with_no_state_machine_is_swept(
+    account: Account, monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    monkeypatch.setenv("DEFAULT_MODE", mode)
+    account.machines.clear()
+    assert swept(account)["machines"] == 0
+
+
 def test_a_machine_that_may_not_be_read_does_not_keep_the_others(account: Account) -> None:
     failed(account, "order-17")
     refuse(account, "ListExecutions", "AccessDeniedException", lambda body: "bills" in body["stateMachineArn"])
@@ -427,6 +462,21 @@ def test_keep_days_of_none_deletes_nothing(account: Account, monkeypatch: pytest
     assert account.changes == []
 
 
+def test_a_deletion_that_was_left_is_undone_even_where_nothing_is_deleted(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arn = dormant(account)
+    tags = account.machines[arn].tags
+    tags[DELETING_TAG] = deleting_tag(tags.pop(SOURCE_TAG), account.now)
+    account.machines[arn].versions.clear()
+    with pytest.raises(TransientError, match="gotostate clean, ends or undoes it"):
+        recovery.recover(account.memory(), Report.from_event(account.event(failed(account, "order-17"))), Settings())
+    monkeypatch.setenv("KEEP_DAYS", "0")
+    account.now += DELETION_SECONDS + 60
+    swept(account)
+    assert (tags.get(SOURCE_TAG), DELETING_TAG in tags) == (machine_arn("orders"), False)
+
+
 def test_what_is_not_ours_is_not_touched(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     copied = {SOURCE_TAG: machine_arn("orders")}
     account.add_machine("copied-with-GoToState", account.machines[dormant(account)].document, copied)
@@ -465,6 +515,21 @@ def test_an_alias_of_somebodys_keeps_the_machine_with_its_tags(account: Account)
     tags = dict(account.machines[arn].tags)
     assert all_day(account)["deletedMachines"] == 0
     assert account.machines[arn].tags == tags
+
+
+def test_an_alias_of_somebodys_keeps_its_version_and_no_other(account: Account) -> None:
+    account.now -= 50 * DAY
+    for number in range(3):
+        account.add_machine("orders", {**ORDERS, "Comment": str(number)}, {"gotostate": "resume"})
+        account.now += 100
+        answer = receive(account, account.event(failed(account, f"order-{number}", ago=2)))
+        account.end(answer["resumed"], "SUCCEEDED")
+    account.now += 50 * DAY
+    account.changes.clear()
+    first = f"{machine_arn(GOTO)}:1"
+    refuse(account, "DeleteStateMachineVersion", "ConflictException", lambda body: first in body.values())
+    assert all_day(account)["deletedVersions"] == 1
+    assert account.changes == [f"delete {GOTO}:2"]
 
 
 def test_without_time_to_wait_no_deletion_is_begun(account: Account) -> None:

@@ -168,6 +168,19 @@ def test_a_chain_is_read_anew(account: Account) -> None:
     assert account.changes == []
 
 
+def test_a_chain_that_a_person_began_in_the_gotostate_machine_is_read(account: Account) -> None:
+    outcome = recover(account.memory(), Report.from_event(account.event(ORDER)), Settings())
+    account.end(str(outcome.resumed), "SUCCEEDED")
+    document = account.machines[str(outcome.machine)].document
+    account.now = NOW - 100
+    by_hand = account.add_failure("orders-with-GoToState", "by-hand", failure_events("Charge"), "{}")
+    assert document["StartAt"] == "GoToState"
+    account.now = NOW
+    html = shown({"chain": by_hand, "failedAt": account.runs[by_hand].stopped, "widgetContext": widget_context()})
+    assert "gs-chain" in html
+    assert "by-hand" in html
+
+
 def test_a_missing_permission_is_said_without_a_traceback(account: Account, log: StringIO) -> None:
     deny(account, "ListExecutions")
     html = shown()

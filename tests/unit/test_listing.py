@@ -399,6 +399,9 @@ class Machines(StepFunctions):
     def standard_machines(self) -> Iterator[str]:
         return map(machine, self.names)
 
+    def tags(self, arn: str) -> dict[str, str]:
+        return self.tags_by_name[arn.rpartition(":")[2]]
+
     def tags_of_opted_in(self) -> dict[str, dict[str, str]]:
         return {machine(name): tags for name, tags in self.tags_by_name.items()}
 
@@ -419,6 +422,13 @@ def test_arns_need_no_listing_of_the_machines() -> None:
     aws = Machines()
     aws.standard_machines = pytest.fail  # type: ignore[method-assign]
     assert sources.named(aws, arns) == [machine("a"), machine("b")]
+
+
+def test_the_arn_of_a_gotostate_machine_with_a_cut_name_means_its_source() -> None:
+    name = "a" * 70
+    cut = machine_name(name)
+    aws = Machines(tags={cut: {"gotostate:source": source_tag(machine(name))}})
+    assert sources.named(aws, [machine(cut)]) == [machine(name)]
 
 
 def test_names_of_machines_with_the_tag_need_no_listing_of_the_machines() -> None:

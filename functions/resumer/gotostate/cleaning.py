@@ -10,11 +10,12 @@ back; after it the machine is built anew.
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from gotostate.definition import ROUTER_MARK
-from gotostate.errors import DefinitionError, NotFoundError
+from gotostate.errors import DefinitionError, NotFoundError, ThrottledError
 from gotostate.events import ENDED_BADLY
 from gotostate.housekeeping import (
     DELETING_TAG,
@@ -86,21 +87,24 @@ def delete_versions(aws: StepFunctions, found: Found) -> list[str]:
 
     Executions that run go on, and a start of a version that is gone finds or publishes another one.
     """
-    deleted = []
-    for arn in found.versions[:MOST_VERSIONS]:
-        if not aws.is_running(arn):
-            aws.delete_version(arn)
-            deleted.append(arn)
-    return deleted
+    return delete_idle(aws, found.versions, MOST_VERSIONS)
+
+
+def delete_idle(aws: StepFunctions, version_arns: Iterable[str], most: int) -> list[str]:
+    """Delete versions that nothing runs, so many at most; return the ARNs of those that were deleted."""
+    idle = (arn for arn in version_arns if not aws.is_running(arn))
+    return list(islice((arn for arn in idle if _is_deleted(aws, arn)), most))
 
 
 def restore(aws: StepFunctions, found: Found) -> None:
-    """Give a machine its source tag back, by which it is built and started again."""
+    """Give a machine its source tag back, by which it is built and started again; a warning where that cannot be."""
     try:
         aws.tag(found.arn, {SOURCE_TAG: found.marks.source_tag})
         aws.untag(found.arn, DELETING_TAG)
     except NotFoundError:
         return
+    except Exception as error:  # noqa: BLE001  the next sweep does it
+        _log.warning("%s has no tag %s until the next sweep: %s", found.arn, SOURCE_TAG, error)
 
 
 def delete(
@@ -120,7 +124,7 @@ def delete(
             begun.append(found)
             if not _close(aws, found, clock()):
                 begun.remove(found)
-                _restore_anyhow(aws, found)
+                restore(aws, found)
         if begun:
             closed_at = clock()
             aws.pace.pause(SETTLE_SECONDS)
@@ -133,7 +137,7 @@ def delete(
                 deleted.append(found.arn)
     finally:
         for found in begun:
-            _restore_anyhow(aws, found)
+            restore(aws, found)
     return deleted
 
 
@@ -166,11 +170,16 @@ def _is_closed(aws: StepFunctions, found: Found, now: float) -> bool:
     return again.stays is None and not again.versions and again.latest == found.latest
 
 
-def _restore_anyhow(aws: StepFunctions, found: Found) -> None:
+def _is_deleted(aws: StepFunctions, version_arn: str) -> bool:
+    """Delete a version; False, with a warning, for one that AWS keeps, as that of an alias."""
     try:
-        restore(aws, found)
-    except Exception as error:  # noqa: BLE001  the next sweep does it
-        _log.warning("%s has no tag %s until the next sweep: %s", found.arn, SOURCE_TAG, error)
+        aws.delete_version(version_arn)
+    except ThrottledError:
+        raise
+    except Exception as error:  # noqa: BLE001  one version that cannot be deleted does not keep the others
+        _log.warning("%s is not deleted: %s", version_arn, error)
+        return False
+    return True
 
 
 def _read(aws: StepFunctions, arn: str, marks: Marks) -> tuple[Built, list[tuple[str, float | None]]]:

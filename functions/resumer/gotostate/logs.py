@@ -8,6 +8,8 @@ from gotostate.stepfunctions import StepFunctions
 
 # What the Resumer logs of a message that it will get again.
 _NOT_SETTLED = ("error", "throttled")
+# What it logs of an earlier failure of an execution that has failed again since.
+_OF_EARLIER = ("already-redriven",)
 
 
 class Logs:
@@ -39,7 +41,7 @@ class Logs:
             for event in page["events"]:
                 line = _line(event["message"])
                 execution, outcome = line.get("execution"), line.get("outcome")
-                if isinstance(execution, str) and isinstance(outcome, str) and outcome not in _NOT_SETTLED:
+                if isinstance(execution, str) and isinstance(outcome, str) and _settles(line):
                     times = found.setdefault(execution, {})
                     times[outcome] = max(times.get(outcome, 0.0), event["timestamp"] / 1_000)
             if not page.get("nextToken"):
@@ -47,6 +49,10 @@ class Logs:
             # A page may be empty and yet not be the last
             # (https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_FilterLogEvents.html).
             arguments["nextToken"] = page["nextToken"]
+
+
+def _settles(line: dict[str, Any]) -> bool:
+    return line["outcome"] not in _NOT_SETTLED and line.get("rule") not in _OF_EARLIER
 
 
 def _line(message: str) -> dict[str, Any]:

@@ -3,12 +3,12 @@
 import logging
 import random
 from collections.abc import Iterator, Mapping
-from itertools import islice
 
-from gotostate import resumption, router
+from gotostate import cleaning, resumption, router
 from gotostate.definition import Machine
 from gotostate.errors import DefinitionError, ForeignMachineError, NotFoundError, RefusedError, TransientError
 from gotostate.failure import Failure
+from gotostate.housekeeping import DELETING_TAG
 from gotostate.memory import Memory
 from gotostate.resumption import SOURCE_TAG
 
@@ -152,6 +152,8 @@ def _refuse_foreign(memory: Memory, failure: Failure, current: Machine | None = 
         return
     memory.forget_tags(arn)
     tag = tags.get(SOURCE_TAG)
+    if DELETING_TAG in tags:
+        raise TransientError(f"a deletion of {arn} has begun; the next sweep, or gotostate clean, ends or undoes it")
     if tag is None and (current is None or current.definition.is_gotostate):
         raise TransientError(f"the tags of {arn} do not show its source (yet); try again")
     raise ForeignMachineError(
@@ -168,8 +170,7 @@ def _delete_old_versions(memory: Memory, published: str) -> None:
     try:
         versions = list(memory.aws.version_arns(machine_arn))
         oldest = reversed(versions[_MANY_VERSIONS // 2 :]) if len(versions) >= _MANY_VERSIONS else iter(())
-        for arn in islice((arn for arn in oldest if not memory.aws.is_running(arn)), _DELETED_AT_ONCE):
-            memory.aws.delete_version(arn)
+        cleaning.delete_idle(memory.aws, oldest, _DELETED_AT_ONCE)
     except Exception as error:  # noqa: BLE001  the version that is needed is published; the next time will do
         _log.warning("old versions of %s were not deleted: %s", machine_arn, error)
 

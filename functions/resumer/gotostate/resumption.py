@@ -80,6 +80,12 @@ def machine_name(source_name: str) -> str:
     return source_name[: MAX_NAME - len(SUFFIX) - len(mark)] + mark + SUFFIX
 
 
+def gotostate_arn(source_arn: str) -> str:
+    """Return the ARN of the GoToState machine of a source machine."""
+    prefix, _, name = source_arn.rpartition(":")
+    return f"{prefix}:{machine_name(name)}"
+
+
 def execution_name(original_name: str, failed_arn: str, ending_id: int, attempt: int) -> str:
     """Name the resumed execution, the same for the same failure however often it is asked for.
 
@@ -118,14 +124,12 @@ def source_of(tags: Mapping[str, str], machine_arn: str) -> str | None:
         source_arn = _ESCAPED.sub(lambda match: chr(int(match[1], 16)), tag)
     except (ValueError, OverflowError):
         return None
-    prefix, _, name = source_arn.rpartition(":")
-    return source_arn if name and f"{prefix}:{machine_name(name)}" == machine_arn else None
+    return source_arn if source_arn.rpartition(":")[2] and gotostate_arn(source_arn) == machine_arn else None
 
 
 def is_built_from(tags: Mapping[str, str], machine_arn: str, source_arn: str) -> bool:
     """Tell whether the tags of a GoToState machine say that it was built from a source machine."""
-    prefix, _, name = source_arn.rpartition(":")
-    return tags.get(SOURCE_TAG) == source_tag(source_arn) and f"{prefix}:{machine_name(name)}" == machine_arn
+    return tags.get(SOURCE_TAG) == source_tag(source_arn) and gotostate_arn(source_arn) == machine_arn
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ def of_stack(aws: StepFunctions, default_mode: Mode, names: str, memory: Memory 
     default_mode: what holds for machines without a tag. names: pattern of those that the stack may read. memory: keeps
     the tags that are read.
     """
-    found = opted_in(aws, memory) if default_mode is Mode.OFF else named(aws, ["*"])
+    found = opted_in(aws, memory) if default_mode is Mode.OFF else sorted({*_sources(aws.standard_machines()).values()})
     return [arn for arn in found if matches(arn.rpartition(":")[2], (names,))]
 
 
@@ -37,7 +37,7 @@ def named(aws: StepFunctions, patterns: Sequence[str], memory: Memory | None = N
     The name of a GoToState machine means its source. memory: keeps the tags that are read on the way. Raises
     NotFoundError for a name that no state machine has.
     """
-    found = {pattern.removesuffix(SUFFIX) for pattern in patterns if pattern.startswith("arn:")}
+    found = {_source_of_arn(aws, pattern) for pattern in patterns if pattern.startswith("arn:")}
     names = [pattern for pattern in patterns if not pattern.startswith("arn:")]
     # One call tells the ARNs and the tags of a hundred machines that have the tag, which each would be asked for.
     tagged = _tagged_sources(memory) if names and memory else {}
@@ -69,6 +69,20 @@ def _tagged_sources(memory: Memory) -> dict[str, str]:
 
 def _source_of(machine_arn: str, tags: Mapping[str, str]) -> str:
     return resumption.source_of(tags, machine_arn) or machine_arn.removesuffix(SUFFIX)
+
+
+def _source_of_arn(aws: StepFunctions, arn: str) -> str:
+    """Return the ARN of the machine that people wrote; where the name of a GoToState machine was cut, its tag tells."""
+    if not arn.endswith(SUFFIX) or len(arn.rpartition(":")[2]) < resumption.MAX_NAME:
+        return arn.removesuffix(SUFFIX)
+    try:
+        return _source_of(arn, aws.tags(arn))
+    except NotFoundError:
+        return arn.removesuffix(SUFFIX)
+    except Exception as error:
+        if is_denied(error):
+            return arn.removesuffix(SUFFIX)
+        raise
 
 
 def _sources(machine_arns: Iterable[str]) -> dict[str, str]:

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from gotostate import reading
+from gotostate import policy, reading
 from gotostate.cli.stack import Stack
-from gotostate.errors import GotoStateError, NoStackError, NotFoundError, StackError
+from gotostate.errors import GotoStateError, NoStackError, NotFoundError, NothingToResumeError, StackError
 from gotostate.failure import Failure
 from gotostate.memory import Memory
 from gotostate.plain import as_written
@@ -79,6 +79,11 @@ class Account:
             return reading.governing_tags(self.memory, self.arn.machine_arn)
         except NotFoundError:
             return {}
+
+    def require_resumable(self) -> None:
+        """Raise NothingToResumeError for what can be resumed with another execution alone."""
+        if decision := policy.by_arn(self.arn):
+            raise NothingToResumeError(f"{decision.reason}; resume that one")
 
     @cached_property
     def failure(self) -> Failure:

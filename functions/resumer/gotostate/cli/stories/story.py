@@ -12,6 +12,7 @@ from gotostate import resumption
 from gotostate.cli.stories.stays import Stay, Step, read_stays, step_of
 from gotostate.definition import Definition
 from gotostate.events import ENDED_BADLY, HistoryEvent
+from gotostate.report import SUCCEEDED
 from gotostate.resumption import SUFFIX, Chain, ExecutionArn
 
 REDRIVEN = "REDRIVEN"
@@ -118,12 +119,15 @@ class ExecutionStory:
 
     @property
     def next_arns(self) -> list[str]:
-        """ARNs that the resumes of this execution have, if there are any: one for each time that it failed."""
+        """ARNs that the resumes of this execution have, if there are any: one for each time that it ended.
+
+        One that succeeded may have been run again from a state (cli/rerun.py).
+        """
         arn, original = ExecutionArn.parse(self.arn), ExecutionArn.parse(self.chain.original)
         if arn.is_map_run_child:
             return []
         machine = arn.machine_name if self.is_gotostate else resumption.machine_name(arn.machine_name)
-        ends = [turn.id for turn in self.turns if turn.status in ENDED_BADLY]
+        ends = [turn.id for turn in self.turns if turn.status in (*ENDED_BADLY, SUCCEEDED)]
         names = [resumption.execution_name(original.name, self.arn, end, self.chain.attempt + 1) for end in ends]
         return [f"{arn.prefix}:execution:{machine}:{name}" for name in names]
 

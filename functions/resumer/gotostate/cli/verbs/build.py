@@ -65,6 +65,7 @@ def show_built(account: Account) -> Exit:
 
 
 def _built(account: Account) -> Plan:
+    account.require_resumable()
     failure = account.failure
     plan = Plan(failure, _BY_HAND, failure.point.resume_from, failure.point.input, failure.point.variables)
     # An input that is too large must leave nothing half built.

@@ -142,6 +142,8 @@ def _show_resumes(failure: Failure, newest: Execution | None) -> None:
 
 
 def _next(failure: Failure, newest: Execution | None, remarks: list[Decision], options: Sequence[str]) -> str | None:
+    if policy.by_arn(failure.arn):
+        return None
     if newest:
         return command("resume", newest.arn, options) if newest.status in ENDED_BADLY else None
     if look := next((remark.look for remark in remarks if remark.look), None):

@@ -133,6 +133,7 @@ def _settings(account: Account, strategy: str | None) -> Settings:
 def _resume(options: argparse.Namespace) -> Exit:
     wish = Wish.of(options)
     account = Account.of(options.arn, options.stack, options.profile)
+    account.require_resumable()
     failure, memory = _failure(account, wish), account.memory
     settings = _settings(account, options.strategy)
     for remark in policy.remarks(failure, settings):
