@@ -67,7 +67,7 @@ PREPARED = replace(
     state="Post to ledger",
     error="States.DataLimitExceeded",
     reason=(
-        "States.DataLimitExceeded as a rule comes again with the same input (the stack's PrepareErrors names "
+        "States.DataLimitExceeded usually occurs again with the same input (the stack's PrepareErrors names "
         "States.DataLimitExceeded): fix the cause, then resume it"
     ),
     calls=("Post to ledger: dynamodb:putItem ledger", "Notify: sns:publish finance"),

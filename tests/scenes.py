@@ -188,7 +188,7 @@ def _unused() -> Scene:
 
 
 def _waiting() -> Scene:
-    """A stack whose queue holds failures, and some that could not be dealt with."""
+    """A stack whose queue holds failures, and some that could not be processed."""
     scene = Scene()
     scene.waiting, scene.dead = 42, 3
     return scene

@@ -50,12 +50,12 @@ def handler(event: Any, context: "LambdaContext") -> str:
         assert asked
         Queue(memory.aws).send(os.environ["QUEUE_URL"], report.request(execution, asked, plan.failure.redrives))
     except (GotoStateError, TransientError) as error:
-        logger.info("not asked for", extra={"reason": str(error)})
+        logger.info("not requested", extra={"reason": str(error)})
         return page(not_asked_for(str(error)), view)
     except Exception as error:
-        logger.exception("not asked for")
+        logger.exception("not requested")
         return page(failed(error, context.function_name, context.aws_request_id), view)
-    logger.info("asked for", extra={"execution": execution, "state": plan.state, "by": asked.by})
+    logger.info("requested", extra={"execution": execution, "state": plan.state, "by": asked.by})
     return page(asked_for(plan), view)
 
 
@@ -91,7 +91,7 @@ def _checked(memory: Memory, event: Any, view: View, context: "LambdaContext") -
     confirmed = event.get("state")
     if confirmed is not None and confirmed not in (plan.state, failure.point.ended_in):
         raise RefusedRequestError(
-            f"it would go on from {plan.state!r} by now, which is not the state that was confirmed; refresh the widget"
+            f"it would now be resumed from {plan.state!r}, and another state was confirmed; refresh the widget"
         )
     return plan
 

@@ -159,7 +159,7 @@ def test_a_resume_is_asked_for_once_it_was_confirmed(page: Any, console: Any, sh
     assert event["widgetContext"]["dashboardName"] == "sfn-resume-recoveries"
     (sent,) = console.account.sent
     assert sent["detail"]["executionArn"] == OPEN.newest
-    assert "Asked for: order-41 goes on from Charge" in page.call("innerText", "#popup")
+    assert "Requested: order-41 is resumed from Charge" in page.call("innerText", "#popup")
 
 
 @pytest.mark.parametrize("row", [WAITING, RECOVERED[0]], ids=["waiting", "recovered"])
@@ -174,7 +174,7 @@ def test_what_was_resumed_meanwhile_is_not_asked_for(page: Any, console: Any, sh
     page.call("click", RESUME)
     page.call("click", "#question button[value=yes]")
     page.call("waitForSelector", "#popup[open] .gs")
-    assert "Nothing was asked for" in page.call("innerText", "#popup")
+    assert "Nothing was requested" in page.call("innerText", "#popup")
     assert console.account.sent == []
 
 

@@ -198,7 +198,7 @@ def test_a_gotostate_machine_is_deleted_when_it_is_not_needed_any_more(
     # Not used for longer than KeepDays; but AWS holds the failure of its source, and here is how that was resumed.
     assert sweep(machine, 40 * DAY)["deletedMachines"] == 0
     stack.states.delete_state_machine(stateMachineArn=machine)
-    # It ran lately.
+    # It ran recently.
     assert sweep(machine, 10 * MINUTE)["deletedMachines"] == 0
     assert is_gone() is None
     assert sweep(machine, 40 * DAY)["deletedMachines"] == 1

@@ -57,7 +57,7 @@ def test_a_person_resumes_on_the_dashboard_what_was_only_prepared(stack: Stack) 
         return asks[0] if asks and "prepared" in html else None
 
     function, parameters = wait_for(prepared, f"the button for {failed}")
-    assert f"Asked for: {name} goes on from FirstMatchState" in invoke(function, parameters)
+    assert f"Requested: {name} is resumed from FirstMatchState" in invoke(function, parameters)
     resumed = wait_for(lambda: stack.resumed(failed) or None, f"a resume of {failed}")
     assert len(resumed) == 1
     assert json.loads(resumed[0]["input"])["resuming"]["by"] == "somebody on the dashboard e2e of account 000000000000"

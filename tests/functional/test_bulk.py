@@ -235,18 +235,18 @@ def test_the_preview_for_people(account: Account, stack: FakeStack, capsys: Capt
     assert resume("--state-machine", *machines, "--since", "2h", "--dry-run") == 0
     since = "2026-05-01T23:46:40.000Z"
     expected = f"""\
-MACHINE   STATE    ERROR         COUNT  WHAT
-orders    Charge   BankDown      12     resumed
+MACHINE   STATE    ERROR         COUNT  ACTION
+orders    Charge   BankDown      12     resume
   calls: Charge: lambda:invoke payments-charge (again in 12)
-invoices  Charge   LedgerLocked  4      prepared, now resumed
-  automation left it: not started, as its tag gotostate is prepare; would enter 'Charge': the state it ended in
+invoices  Charge   LedgerLocked  4      resume (was prepared)
+  why not automatic: not started, because its tag gotostate is prepare; would enter 'Charge': the state it ended in
   calls: Charge: lambda:invoke payments-charge (again in 4)
-imports   Reserve  Down          2      resumed
-  automation left it: the state machine has not opted in; tag it gotostate=resume or gotostate=prepare
+imports   Reserve  Down          2      resume
+  why not automatic: the state machine has not opted in; tag it gotostate=resume or gotostate=prepare
   calls: Reserve: lambda:invoke reserve (again in 2)
   calls: Charge: lambda:invoke payments-charge
 refunds   Charge   BankDown      1      refused
-  refused: its parent {execution_arn("parent", "p")} waits for it (.sync) and is recovered itself; resume the parent
+  refused: its parent {execution_arn("parent", "p")} waits for it (.sync) and is recovered instead; resume the parent
 19 failures: 18 to resume, 1 refused
 16 by the Resumer of the stack sfn-resume, through its queue
 2 from here, with your own credentials: {planned._NOT_TAKEN}
@@ -278,7 +278,7 @@ def test_json_with_yes_prints_what_was_done(account: Account, stack: FakeStack, 
     let_resumes_succeed(account)
     assert resume("--state-machine", "orders", "--json", "--yes", "--canary", "1") == 0
     results = json.loads(capsys.readouterr().out)["results"]
-    assert results["done"] == {"resumed": 1, "asked for": 1}
+    assert results["done"] == {"resumed": 1, "requested": 1}
     assert [canary["status"] for canary in results["canaries"]] == ["SUCCEEDED"]
 
 
@@ -413,7 +413,7 @@ def test_the_resumer_does_it_and_knows_who_asked_and_why(account: Account, stack
     resuming = json.loads(started(account)[0].input)["resuming"]
     assert (resuming["by"], resuming["reason"], resuming["delaySeconds"]) == (ADA, "the bank is back", 0)
     printed = capsys.readouterr().out
-    assert "Asked for    23\n" in printed
+    assert "Requested    23\n" in printed
     command = shlex.split(printed.splitlines()[-1])[1:]
     assert command[:3] == ["gotostate", "list", "--state-machine"]
     capsys.readouterr()
@@ -427,7 +427,7 @@ def test_a_second_run_does_what_is_left_and_a_third_finds_nothing(
     fail(account, "orders", 4)
     stack.mapping = "Disabled"
     assert resume("--state-machine", "orders", "--limit", "2", "--yes") == 0
-    assert "is held: what it is asked for waits in its queue" in capsys.readouterr().out
+    assert "is held: requests wait in its queue" in capsys.readouterr().out
     stack.mapping = "Enabled"
     assert resume("--state-machine", "orders", "--yes") == 0
     for event in stack.sent[:2]:
@@ -485,8 +485,8 @@ def test_what_held_automation_back_is_said_with_another_definition_too(account: 
     for words in ([], ["--definition", "current"]):
         assert resume("--state-machine", "orders", *words, "--dry-run") == 0
         printed = capsys.readouterr().out
-        assert "prepared, now resumed" in printed
-        assert "automation left it: States.Permissions" in printed
+        assert "resume (was prepared)" in printed
+        assert "why not automatic: States.Permissions" in printed
 
 
 def test_what_is_not_exact_is_refused_with_another_definition_too(account: Account, capsys: Capture) -> None:
@@ -579,7 +579,7 @@ def test_a_queue_that_takes_nothing_is_told(
     monkeypatch.setattr(stack, "send", once)
     assert resume("--state-machine", "orders", "--yes") == 1
     captured = capsys.readouterr()
-    assert "Asked for    10\n" in captured.out
+    assert "Requested    10\n" in captured.out
     assert "was deleted" in captured.err
 
 
@@ -590,7 +590,7 @@ def test_what_sqs_took_of_a_batch_is_told_beside_what_it_refused(
     stack.refused = {1: "the queue did not take the request: InternalError"}
     assert resume("--state-machine", "orders", "--yes", "--json") == 1
     results = json.loads(capsys.readouterr().out)["results"]
-    assert results["done"] == {"asked for": 10, "not resumed": 2}
+    assert results["done"] == {"requested": 10, "not resumed": 2}
     assert {failure["reason"] for failure in results["failures"]} == set(stack.refused.values())
     stack.refused = {}
     assert resume("--state-machine", "orders", "--yes") == 0
@@ -607,7 +607,7 @@ def test_what_the_stack_may_not_read_is_done_from_here(
     assert resume("--state-machine", "orders", "refunds", "--yes") == 0
     assert len(stack.sent) == 2
     printed = capsys.readouterr().out
-    assert "3 from here, with your own credentials: the Resumer touches no state machine" in printed
+    assert "3 from here, with your own credentials: the Resumer handles only state machines" in printed
     assert len(started(account)) + len(started(account, "refunds")) == 5
 
 
@@ -640,7 +640,7 @@ def test_what_was_redriven_while_it_asked_is_left(
     taken_up(account, monkeypatch, lambda: account.redrive(execution_arn("orders", "Charge-1"), *after))
     assert resume("--state-machine", "orders", "--yes") == 0
     assert len(started(account)) == 1
-    assert "Resumed      1\nTaken up     1\n" in capsys.readouterr().out
+    assert "Resumed      1\nWas running  1\n" in capsys.readouterr().out
 
 
 def test_a_resume_whose_original_was_redriven_while_it_asked_is_left(
@@ -861,7 +861,7 @@ def test_the_others_follow_only_if_all_canaries_succeed(
     assert len(stack.sent) == (5 if status == "SUCCEEDED" else 0)
     if status == "SUCCEEDED":
         assert printed.count("SUCCEEDED\n") == 2
-        assert "Resumed      2\nAsked for    5\n" in printed
+        assert "Resumed      2\nRequested    5\n" in printed
     else:
         assert "a canary did not succeed, so 5 others were not resumed" in printed
         assert printed.count("Canary  ") == 2
@@ -994,7 +994,7 @@ def test_what_is_redriven_is_watched_by_itself(account: Account, stack: FakeStac
     account.gate = begin
     assert resume("--state-machine", "orders", "--wait", "--yes") == 0
     printed = capsys.readouterr().out
-    assert "  redriven: " in printed
+    assert "  why a redrive: " in printed
     assert "Seen         2 succeeded\n" in printed
     assert started(account) == []
 
@@ -1065,7 +1065,7 @@ def test_who_stops_watching_stops_nothing(
     # What --wait was for is not known.
     assert resume("--state-machine", "orders", "--wait", "--yes") == 1
     captured = capsys.readouterr()
-    assert "goes on without you" in captured.err
+    assert "continues without this command" in captured.err
     assert "Seen         3 running\n" in captured.out
     assert len(started(account)) == 3
 

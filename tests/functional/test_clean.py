@@ -75,7 +75,7 @@ def answer(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
 SHOWN = """\
 MACHINE                   DELETE
 busy-with-GoToState       2 old versions
-  stays: it ran lately
+  stays: it ran recently
 foreign-with-GoToState    -
   stays: its definition has no router, so somebody else has changed it
 old-with-GoToState        the machine
@@ -160,7 +160,7 @@ def test_the_json_of_the_plan_and_of_what_was_done(account: Account, capsys: Cap
 
 def test_all_deletes_what_has_nothing_running(account: Account, capsys: Capture) -> None:
     assert run(account, "--all", "--yes") == 0
-    assert "Mind         AWS forgets the executions of a machine with it" in capsys.readouterr().out
+    assert "Mind         deleting a machine also deletes its executions" in capsys.readouterr().out
     account.now += 100
     account._finish_deletions()
     left = {arn.rpartition(":")[2] for arn in account.machines}

@@ -542,7 +542,7 @@ def test_the_widgets_button_and_its_confirmation(account: listed.Account, arns: 
         assert Page(confirmation).text == confirmation
         html = request_function.handler(event, listed.Context(listed.REQUEST))  # type: ignore[arg-type]
         assert_calm(html)
-        assert f"goes on from {printable(event['state'])}" in Page(html).text
+        assert f"is resumed from {printable(event['state'])}" in Page(html).text
     assert sorted(sent["detail"]["executionArn"] for sent in account.sent) == sorted(arns)
 
 

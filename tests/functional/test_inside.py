@@ -208,7 +208,7 @@ def test_a_retry_keeps_the_whole_map_and_says_so() -> None:
     retried = {**MAP, "Retry": [{"ErrorEquals": ["States.ALL"], "MaxAttempts": 2}]}
     outcome = Orders({**ORDERS, "States": {**ORDERS["States"], "Each": retried}}).recover()
     assert outcome.inside == (
-        "the whole of 'Each' runs again: it has a Retry: its author made the whole of it the unit that is repeated"
+        "the whole of 'Each' runs again: it has a Retry: its author chose the whole of it as the unit to repeat"
     )
 
 

@@ -289,7 +289,7 @@ def test_the_rerun_of_what_succeeded_is_no_failure_unless_it_fails(
     ended(account, again, "FAILED", 120)
     row = told(account, capsys)[name]
     assert (row["execution"], row["newest"], row["status"], row["state"]) == (original, again, "prepared", "Charge")
-    assert row["reason"].startswith("a person ran an execution again that had succeeded")
+    assert row["reason"].startswith("a person ran a successful execution again")
     assert [link["status"] for link in row["chain"]] == ["SUCCEEDED", "FAILED"]
     # The rerun failed, and not what it ran again.
     assert row["failedAt"] == timestamp(account.runs[again].stopped)
@@ -497,7 +497,7 @@ def test_up_to_a_hundred_failures_are_all_looked_at(account: Account, capsys: Ca
     lines = printed(account, capsys).splitlines()
     assert [line.split()[1] for line in lines[1:7:2]] == ["order-0", "order-1", "order-2"]
     assert lines[7:] == [
-        "98 more failures, which were not looked at:",
+        "98 more failures were not looked at:",
         "MACHINE  OPEN  RUNNING  RECOVERED",
         "orders   97    0        1",
         "to look at N: --limit N; to count all of them by state and error: --group",

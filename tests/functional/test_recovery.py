@@ -127,7 +127,7 @@ def test_prepare_builds_and_starts_nothing() -> None:
     case = orders({"gotostate": "prepare"})
     outcome = case.recover()
     assert (outcome.outcome, outcome.rule) == (Result.PREPARED, "prepare")
-    assert outcome.reason.startswith("not started, as its tag gotostate is prepare; would enter 'B'")
+    assert outcome.reason.startswith("not started, because its tag gotostate is prepare; would enter 'B'")
     assert case.account.changes == [f"create {GOTO}"]
 
 

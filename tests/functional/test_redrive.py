@@ -251,7 +251,7 @@ def test_what_a_person_asks_for_is_done_of_machines_that_opted_in(
     answer = case.handled(asked)
     assert (answer["outcome"], answer["rule"]) == (outcome, rule)
     if outcome == "resumed":
-        assert answer["reason"] == "asked for by ada: the bank is back"
+        assert answer["reason"] == "requested by ada: the bank is back"
         resuming = json.loads(case.account.runs[answer["resumed"]].input)["resuming"]
         assert (resuming["by"], resuming["reason"], resuming["delaySeconds"]) == ("ada", "the bank is back", 0)
         assert case.account.told[-1]["by"] == "ada"
@@ -335,7 +335,7 @@ def test_the_plan_says_by_which_means(
     monkeypatch.setattr(command, "StepFunctions", lambda region: Wired(case.account, region))
     assert cli.main(["plan", CHARGE]) == 0
     said = capsys.readouterr().out
-    assert "Automation   redrive: 'Called' is an HTTP Task, whose permission commonly names the source" in said
+    assert "Automation   redrive: 'Called' is an HTTP Task, whose permission usually names the source" in said
     assert "s before it is redriven (attempt 1" in said
     case.account.runs[CHARGE].why_not_redrivable = "it failed 15 days ago"
     cli.main(["plan", CHARGE])

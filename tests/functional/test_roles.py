@@ -212,7 +212,7 @@ def is_asked_to_resume(function: Resumer) -> None:
     version = function.account._publish(function.account.machines[machine_arn("orders")], "")
     for name, run in (("order-17", None), ("order-18", version)):
         failed = function.fails(name, version=run)["execution"]
-        assert "goes on from" in request.handler({"execution": failed}, CONTEXT)
+        assert "is resumed from" in request.handler({"execution": failed}, CONTEXT)
 
 
 def is_asked_to_resume_again(function: Resumer) -> None:
@@ -222,7 +222,7 @@ def is_asked_to_resume_again(function: Resumer) -> None:
         run = function.account.runs[resumed]
         function.account.end(resumed, "FAILED", failure_events("Charge", ORDER, start=run.input, error="Again"))
         run.version = None if number else run.version
-        assert "goes on from" in request.handler({"execution": resumed}, CONTEXT)
+        assert "is resumed from" in request.handler({"execution": resumed}, CONTEXT)
 
 
 def sweeps(function: Resumer) -> None:

@@ -163,7 +163,7 @@ def test_a_skipped_state_of_a_resumed_execution(account: Account) -> None:
         (["--output", "1"], "add --skip"),
         (["--skip", "--input", "1"], "leave out --input, --from-state and --whole"),
         (["--skip", "--from-state", "Ship"], "leave out --input, --from-state and --whole"),
-        (["--skip", "--strategy", "redrive"], "--strategy redrive goes on with the same definition"),
+        (["--skip", "--strategy", "redrive"], "--strategy redrive uses the same definition"),
         (["--skip", "--output", ""], "--output is empty"),
     ],
 )

@@ -218,7 +218,7 @@ def test_a_wrong_setting_is_said(account: Account, monkeypatch: pytest.MonkeyPat
 
 def test_a_request_is_put_on_the_queue_as_the_resumer_takes_it(account: Account) -> None:
     html = asked(state="Charge")
-    assert "Asked for: order-41 goes on from Charge" in html
+    assert "Requested: order-41 is resumed from Charge" in html
     assert "Charge: lambda:invoke payments-charge" in html
     assert account.sent == [
         {
@@ -258,7 +258,7 @@ def test_however_often_it_is_asked_the_resumer_starts_one(account: Account, monk
 
 def test_a_person_may_have_resumed_what_automation_gave_up_or_only_prepares(account: Account) -> None:
     account.retag("orders", **{"gotostate": "prepare", "gotostate:max-attempts": "0"})
-    assert "Asked for" in asked()
+    assert "Requested" in asked()
 
 
 @pytest.mark.parametrize(
@@ -278,7 +278,7 @@ def test_a_person_may_have_resumed_what_automation_gave_up_or_only_prepares(acco
 )
 def test_what_cannot_be_resumed_is_not_asked_for(account: Account, execution: Any, says: str) -> None:
     html = asked(execution)
-    assert "Nothing was asked for" in html
+    assert "Nothing was requested" in html
     assert says in html
     assert (account.changes, account.sent) == ([], [])
 
@@ -289,7 +289,7 @@ def test_nothing_but_the_tags_is_read_of_a_machine_that_has_not_opted_in(account
         # A new container of the function.
         account.calls.clear()
         request._memory().forget_tags("arn:aws:states:eu-west-1:123456789012:stateMachine:orders")
-        assert "Nothing was asked for" in asked()
+        assert "Nothing was requested" in asked()
         assert set(account.calls) == {"ListTagsForResource"}
     assert account.sent == []
 
@@ -303,14 +303,14 @@ def test_what_has_not_failed_is_not_asked_for(account: Account, status: str) -> 
 
 def test_another_state_than_was_confirmed_is_not_asked_for(account: Account) -> None:
     html = asked(state="Ship")
-    assert "it would go on from &#x27;Charge&#x27; by now" in html
+    assert "it would now be resumed from &#x27;Charge&#x27;" in html
     assert account.sent == []
 
 
 def test_what_has_nothing_to_resume_is_not_asked_for(account: Account) -> None:
     account.add_machine("fails", {"StartAt": "No", "States": {"No": {"Type": "Fail"}}}, {"gotostate": "resume"})
     fails = account.add_failure("fails", "f", failure_events("No", kind="Fail"))
-    assert "Nothing was asked for" in asked(fails)
+    assert "Nothing was requested" in asked(fails)
     assert account.sent == []
 
 
@@ -326,7 +326,7 @@ def test_a_child_is_left_to_its_parent(account: Account) -> None:
     given = json.dumps({"AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID": parent})
     child = account.add_failure("orders", "child", failure_events("Charge", start=given), given)
     html = asked(child)
-    assert "Nothing was asked for" in html
+    assert "Nothing was requested" in html
     assert "waits for it (.sync)" in html
     assert account.sent == []
 
@@ -344,7 +344,7 @@ def test_a_request_that_cannot_be_sent_is_told(account: Account, log: StringIO) 
     assert "sfn-resume-RequestFunction-1 says more" in html
     assert "AccessDenied" in log.getvalue()
     deny(account, "DescribeExecution", "ThrottlingException")
-    assert "Nothing was asked for" in asked()
+    assert "Nothing was requested" in asked()
 
 
 def test_an_event_that_is_none_is_answered(account: Account) -> None:
@@ -356,7 +356,7 @@ def test_what_is_logged_holds_no_payload(account: Account, log: StringIO) -> Non
     account.runs[ORDER].input = '{"card": "4111"}'
     shown()
     asked()
-    assert log.getvalue().count('"message":"asked for"') == 1
+    assert log.getvalue().count('"message":"requested"') == 1
     assert "4111" not in log.getvalue()
 
 

@@ -21,9 +21,9 @@ RECOVERED = Outcome(
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        (Asked("ann", "the bank is back"), "asked for by ann: the bank is back"),
-        (Asked("ann"), "asked for by ann"),
-        (None, "asked for by nobody"),
+        (Asked("ann", "the bank is back"), "requested by ann: the bank is back"),
+        (Asked("ann"), "requested by ann"),
+        (None, "requested by nobody"),
     ],
 )
 def test_a_recovery_says_who_asked_and_why(asked: Asked | None, said: str) -> None:

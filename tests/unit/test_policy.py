@@ -164,7 +164,9 @@ def test_an_original_that_was_redriven_meanwhile_is_for_people() -> None:
 
 def test_prepare_says_why_nothing_was_started() -> None:
     decision = decided(failure(), PREPARE)
-    assert decision.reason == "not started, as its tag gotostate is prepare; would enter 'B': the state it ended in"
+    assert (
+        decision.reason == "not started, because its tag gotostate is prepare; would enter 'B': the state it ended in"
+    )
 
 
 @pytest.mark.parametrize(("attempt", "middle"), [(1, 60), (2, 240), (3, 960), (4, 3_840), (5, 15_360), (9, 86_400)])
@@ -320,7 +322,7 @@ DISTRIBUTED = (
     '"StartAt":"I","States":{"I":{"Type":"Pass","End":true}}}}}}'
 )
 INSIDE = '{"StartAt":"B","States":{"B":{"Type":"Parallel","Branches":[],"End":true}}}'
-PATTERN = "as a rule comes again with the same input"
+PATTERN = "usually occurs again with the same input"
 
 
 @pytest.mark.parametrize(
@@ -344,30 +346,29 @@ PATTERN = "as a rule comes again with the same input"
          Decision(Action.PREPARE, "parent-unknown", "it is unknown whether its parent (its input names no execution) "
                   "waits for it; resume one of the two, not both")),
         (failure(parent=Parent("p q", Pattern.SYNC, recovers=True)), {},
-         Decision(Action.SKIP, "left-to-parent", "its parent p q waits for it (.sync) and is recovered itself; "
+         Decision(Action.SKIP, "left-to-parent", "its parent p q waits for it (.sync) and is recovered instead; "
                   "resume the parent", needs_force=True, look="p q")),
         (failure(parent=Parent("p q", Pattern.SYNC)), {},
          Decision(Action.PREPARE, "parent-not-opted-in", "its parent p q waits for it (.sync), but the parent's state "
-                  "machine has not opted in, so nobody resumes either; resume the parent", needs_force=True,
+                  "machine has not opted in, so nobody resumes either of them; resume the parent", needs_force=True,
                   look="p q")),
         (failure(point(Why.FINISHED, None)), {},
          Decision(Action.PREPARE, "finished", f"{Why.FINISHED}; its output is on record in 'B'")),
         (failure(point(Why.NOTHING, None)), {}, Decision(Action.GIVE_UP, "nothing-to-resume", Why.NOTHING)),
         (failure(earlier=(EarlierResume("r", "FAILED", 5), EarlierResume("e f", "RUNNING", 1))), {},
          Decision(Action.PREPARE, "resumed-before-redrive", "before its redrive it was resumed by e f, which is "
-                  "RUNNING: to resume it again may do that work twice", needs_force=True, look="e f")),
+                  "RUNNING: resuming it again may do that work twice", needs_force=True, look="e f")),
         (failure(original="RUNNING", chain=Chain("o p", 1, {})), {},
          Decision(Action.PREPARE, "original-redriven", "the original execution o p was redriven meanwhile and is "
-                  "RUNNING: to resume this one as well may do its work twice", needs_force=True,
+                  "RUNNING: resuming this one too may do its work twice", needs_force=True,
                   look="o p")),
         (failure(chain=Chain(ARN, 0, {}, is_rerun=True)), {},
-         Decision(Action.PREPARE, "rerun", "a person ran an execution again that had succeeded, so only a person goes "
-                  "on with it")),
+         Decision(Action.PREPARE, "rerun", "a person ran a successful execution again, so only a person resumes it")),
         (failure(point(Why.CAUGHT)), {},
          Decision(Action.PREPARE, "fail-state", f"{Why.CAUGHT}; failing was deliberate, so resuming needs approval by "
                   "hand")),
         (failure(point(Why.DONE)), {},
-         Decision(Action.PREPARE, "work-succeeded", f"{Why.DONE}; to enter it again does the work again: correct the "
+         Decision(Action.PREPARE, "work-succeeded", f"{Why.DONE}; entering it again does the work again: correct the "
                   "definition, or give the next state its input")),
         (failure(point(Why.DONE), INSIDE), {},
          Decision(Action.PREPARE, "work-succeeded", f"{Why.DONE}; what had not finished inside it runs again: correct "
@@ -389,8 +390,8 @@ def test_what_automation_decides_word_for_word(case: Failure, settings: dict[str
 def test_what_is_not_idempotent_is_named() -> None:
     decision = policy.automatic(failure(), RESUME, Settings(not_idempotent=("B", "A"), **TAGGED), {"B", "A", "C"})
     reason = (
-        "'A', 'B' would be entered again, and its tag N says that it is not idempotent: look whether its work was done "
-        "before you resume it"
+        "'A', 'B' would be entered again, and its tag N says that it is not idempotent: check whether its work was "
+        "done before you resume it"
     )
     assert decision == Decision(Action.PREPARE, "not-idempotent", reason)
 
@@ -443,7 +444,7 @@ def test_the_native_redrive_is_the_means_where_a_resume_is_not_exact() -> None:
         assert policy.requested(case, RESUME, Settings(), ADA, no_room) == redrive
         assert policy.wants_redrive(case, Settings(), no_room) is True
         prepared = policy.automatic(case, PREPARE, Settings(), (), no_room)
-        said = f"not started, as its tag gotostate is prepare; would be redriven: {redrive.reason}"
+        said = f"not started, because its tag gotostate is prepare; would be redriven: {redrive.reason}"
         assert prepared == Decision(Action.PREPARE, "prepare", said)
     assert policy.wants_redrive(failure(), Settings()) is False
     assert policy.by_hand(failure(), Settings()) == policy.BY_HAND
@@ -521,8 +522,8 @@ def test_what_a_person_asks_for_is_refused_where_it_would_do_work_twice(case: Fa
 
 def test_what_a_person_asks_for_is_told_with_their_words() -> None:
     asked = policy.requested(failure(), RESUME, Settings(), Asked("ada", "the bank is back"))
-    assert asked == Decision(Action.RESUME, "requested", "asked for by ada: the bank is back")
-    assert policy.requested(failure(), RESUME, Settings(), ADA).reason == "asked for by ada"
+    assert asked == Decision(Action.RESUME, "requested", "requested by ada: the bank is back")
+    assert policy.requested(failure(), RESUME, Settings(), ADA).reason == "requested by ada"
 
 
 @pytest.mark.parametrize("attempt", [1, 5])

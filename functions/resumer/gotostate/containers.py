@@ -79,9 +79,9 @@ def why_not(definition: Definition, name: str) -> str | None:
         return f"the definition has a variable {theirs!r}, a name that is needed to go on inside"
     within = list(with_inner(name, definition.states[name]))
     if any(is_added(inner, state) for inner, state in within):
-        return "it holds states that were copied out of an opened one"
+        return "it holds states that were copied from an opened container"
     if any(_items_change(state) for _, state in within):
-        return "its items are made of what differs in each execution, so they may be others the next time"
+        return "its items depend on what differs in each execution, so they may be different the next time"
     return _why_not(definition.states[name], jsonata=definition.is_jsonata)
 
 
@@ -146,9 +146,9 @@ def _hindrances(state: Mapping[str, Any], *, jsonata: bool) -> Iterator[str]:
     if not scopes(state):
         yield "it has no branches or no item processor that could be entered"
     if state.get("Retry"):
-        yield "it has a Retry: its author made the whole of it the unit that is repeated"
+        yield "it has a Retry: its author chose the whole of it as the unit to repeat"
     if any(name.startswith(_TOLERATES) for name in state):
-        yield "it tolerates failures (ToleratedFailure...), and which iterations failed would be forgotten"
+        yield "it tolerates failures (ToleratedFailure...), and which iterations failed is not recorded"
     if state.get("QueryLanguage", language) != language:
         yield "its query language is not the state machine's"
     # They get a member more, which has to be told apart when it is taken out again.

@@ -88,7 +88,7 @@ class Built:
 def is_foreign(built: Built) -> str | None:
     """Say why a machine is not known to be ours; None for one that is."""
     if built.marks.source is None:
-        return f"its tag {SOURCE_TAG} does not explain its name, so it may be somebody else's"
+        return f"its tag {SOURCE_TAG} does not match its name, so it may be somebody else's"
     if not built.has_router:
         return "its definition has no router, so somebody else has changed it"
     return None
@@ -113,15 +113,15 @@ def stays(built: Built, *, now: float, keep: float, everything: bool = False) ->
 
 def _is_needed(built: Built, before: float) -> str | None:
     if built.use.latest >= before:
-        return "it ran lately"
+        return "it ran recently"
     if built.created is None or built.created >= before:
-        return "it was built lately"
+        return "it was built recently"
     # AWS forgets the executions of a machine with it. Then a failure would look as though nothing had resumed it, and
     # a second resume would do its work again.
     if built.use.has_failed:
         return "AWS holds a failed execution of it, which can be resumed"
     if built.source_has_failures:
-        return "AWS holds failures of its source, and it is on record here how they were resumed"
+        return "AWS holds failures of its source, and this machine holds the record of how they were resumed"
     return None
 
 

@@ -35,7 +35,7 @@ def parse(text: str) -> Any:
     except RecursionError:
         raise ValueError("nested too deeply") from None
     if _skip_space(text, end) != len(text):
-        raise ValueError(f"text goes on after the JSON value, at character {end}")
+        raise ValueError(f"there is more text after the JSON value, at character {end}")
     return value
 
 

@@ -89,7 +89,7 @@ class _Reader:
 
         What succeeded before that time is in no such chain, and it is nearly all of a listing where recoveries
         succeed. So once a page was read down to that time the pages that follow are left, and what has not succeeded
-        is asked for by its status.
+        is requested by its status.
         """
         found: dict[str, ListedExecution] = {}
         for number, one in enumerate(self._listed(machine_arn, None), 1):

@@ -36,13 +36,13 @@ def _by_input(failure: Failure) -> Obstacle | None:
     if original is None:
         problem = "is not a JSON object"
     elif failure.chain.attempt == 0 and "resuming" in original:
-        problem = "has a field 'resuming' of its own"
+        problem = "has its own field 'resuming'"
     else:
         return None
     return Obstacle(
         "execution-input",
         f"its states read the execution's input, which {problem}, so it cannot be reproduced in a resumed execution",
-        "resume it by hand if they tolerate another input there",
+        "resume it by hand if they tolerate a different input there",
     )
 
 
@@ -68,7 +68,7 @@ def _by_role(failure: Failure) -> Obstacle | None:
         return None
     return Obstacle(
         ROLE,
-        f"{found}, whose permission commonly names the source state machine",
+        f"{found}, whose permission usually names the source state machine",
         f"allow {failure.machine_name} as docs/roles.md shows, then resume it by hand, or set the tag "
         "gotostate:strategy to gotostate",
     )

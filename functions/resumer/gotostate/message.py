@@ -104,7 +104,7 @@ def _title(outcome: Outcome) -> str:
 def _asked(outcome: Outcome) -> str:
     asked = outcome.asked
     why = f": {asked.reason}" if asked and asked.reason else ""
-    return f"asked for by {asked.by if asked else 'nobody'}{why}"
+    return f"requested by {asked.by if asked else 'nobody'}{why}"
 
 
 def _names(outcome: Outcome) -> tuple[str, str]:

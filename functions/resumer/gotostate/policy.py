@@ -121,7 +121,7 @@ def _rules(
     if allowed.action is Action.PREPARE:
         would = "be redriven" if by_means else f"enter {failure.point.resume_from!r}"
         why = by_means.reason if by_means else failure.point.why
-        yield Decision(Action.PREPARE, allowed.rule, f"not started, as {allowed.reason}; would {would}: {why}")
+        yield Decision(Action.PREPARE, allowed.rule, f"not started, because {allowed.reason}; would {would}: {why}")
     yield by_means or Decision(Action.RESUME, "resume", failure.point.why)
 
 
@@ -154,7 +154,7 @@ def requested(
     if by_means and by_means.rule != means.NOT_REDRIVABLE:
         return by_means
     why = f": {asked.reason}" if asked.reason else ""
-    return Decision(Action.RESUME, "requested", f"asked for by {asked.by}{why}")
+    return Decision(Action.RESUME, "requested", f"requested by {asked.by}{why}")
 
 
 def wants_redrive(failure: Failure, settings: Settings, no_room: str | None = None) -> bool:
@@ -268,7 +268,7 @@ def _by_parent(failure: Failure) -> Decision | None:
         return Decision(
             Action.SKIP,
             "left-to-parent",
-            f"its parent {parent.execution} waits for it (.sync) and is recovered itself; resume the parent",
+            f"its parent {parent.execution} waits for it (.sync) and is recovered instead; resume the parent",
             needs_force=True,
             look=look,
         )
@@ -276,7 +276,7 @@ def _by_parent(failure: Failure) -> Decision | None:
         Action.PREPARE,
         "parent-not-opted-in",
         f"its parent {parent.execution} waits for it (.sync), but the parent's state machine has not opted in, "
-        "so nobody resumes either; resume the parent",
+        "so nobody resumes either of them; resume the parent",
         needs_force=True,
         look=look,
     )
@@ -300,7 +300,7 @@ def _earlier_ran_on(failure: Failure, settings: Settings) -> Decision | None:
                 Action.PREPARE,
                 "resumed-before-redrive",
                 f"before its redrive it was resumed by {earlier.execution}, which is {earlier.status}: "
-                "to resume it again may do that work twice",
+                "resuming it again may do that work twice",
                 needs_force=True,
                 look=earlier.execution,
             )
@@ -314,7 +314,7 @@ def _original_went_on(failure: Failure) -> Decision | None:
         Action.PREPARE,
         "original-redriven",
         f"the original execution {failure.chain.original} was redriven meanwhile and is {failure.original}: "
-        "to resume this one as well may do its work twice",
+        "resuming this one too may do its work twice",
         needs_force=True,
         look=failure.chain.original,
     )
@@ -323,7 +323,7 @@ def _original_went_on(failure: Failure) -> Decision | None:
 def _by_rerun(failure: Failure) -> Decision | None:
     if not failure.chain.is_rerun:
         return None
-    reason = "a person ran an execution again that had succeeded, so only a person goes on with it"
+    reason = "a person ran a successful execution again, so only a person resumes it"
     return Decision(Action.PREPARE, "rerun", reason)
 
 
@@ -335,7 +335,7 @@ def _by_point(failure: Failure) -> Decision | None:
         )
     if why is Why.DONE:
         inside = is_container(failure.source.states[str(failure.point.resume_from)])
-        again = "what had not finished inside it runs again" if inside else "to enter it again does the work again"
+        again = "what had not finished inside it runs again" if inside else "entering it again does the work again"
         reason = f"{why}; {again}: correct the definition, or give the next state its input"
         return Decision(Action.PREPARE, "work-succeeded", reason)
     return None
@@ -349,7 +349,7 @@ def _by_idempotence(settings: Settings, again: Collection[str]) -> Decision | No
         Action.PREPARE,
         "not-idempotent",
         f"{', '.join(map(repr, named))} would be entered again, and {settings.source_of('not_idempotent', '')} says "
-        "that it is not idempotent: look whether its work was done before you resume it",
+        "that it is not idempotent: check whether its work was done before you resume it",
     )
 
 
@@ -370,5 +370,5 @@ def _by_error(failure: Failure, settings: Settings) -> Decision | None:
     return Decision(
         Action.PREPARE,
         "error",
-        f"{error} as a rule comes again with the same input ({source} names {pattern}): fix the cause, then resume it",
+        f"{error} usually occurs again with the same input ({source} names {pattern}): fix the cause, then resume it",
     )

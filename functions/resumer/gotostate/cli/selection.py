@@ -29,7 +29,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--since", metavar="T", default="24h", help="how long ago, as 30m, 2h or 7d, or a time in ISO 8601; default 24h"
     )
-    parser.add_argument("--until", metavar="T", help="the end of that time, in the same forms; default now")
+    parser.add_argument("--until", metavar="T", help="the end of the period, in the same forms; default now")
     parser.add_argument("--error", metavar="PATTERN", help="name of the error, * for any characters")
     parser.add_argument("--state", metavar="NAME", help="the state in which it failed")
 

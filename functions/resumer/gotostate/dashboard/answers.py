@@ -10,13 +10,13 @@ from gotostate.stepfunctions import is_denied
 def asked_for(plan: Plan) -> str:
     """Say that a resume was asked for, what runs again, and where it will be seen."""
     failure = plan.failure
-    title = tag("h2", text(f"Asked for: {name_of(failure.chain.original)} goes on from {plan.state}"))
+    title = tag("h2", text(f"Requested: {name_of(failure.chain.original)} is resumed from {plan.state}"))
     if plan.decision.action is Action.REDRIVE:
         follows = text("The Resumer redrives it as soon as it comes to the request: ") + execution(failure.arn.text)
     else:
         follows = text("The Resumer starts it as soon as it comes to the request: ") + execution(failure.resumed_arn)
-    waits = text("It takes seconds as a rule, longer while AWS throttles or while the Resumer is held. ")
-    seen = text("To press the button again starts nothing more. Refresh the widget to see how it goes.")
+    waits = text("This usually takes seconds, and longer while AWS throttles or the Resumer is held. ")
+    seen = text("Pressing the button again starts nothing more. Refresh the widget to see the progress.")
     calls = plan.calls
     again = "".join(tag("li", tag("span", text(str(one)), class_="gs-name")) for one in calls[:MOST_CALLS])
     more = len(calls) - MOST_CALLS
@@ -40,4 +40,4 @@ def failed(error: Exception, function: str, request: str) -> str:
 
 def not_asked_for(why: str) -> str:
     """Say why nothing was asked for."""
-    return message("Nothing was asked for", why, "held")
+    return message("Nothing was requested", why, "held")

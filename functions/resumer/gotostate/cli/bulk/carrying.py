@@ -58,7 +58,7 @@ def _hand_over(planned: Planned, results: Results, items: Sequence[Item]) -> Non
         if planned.stack:
             for batch in by_resumer(planned.stack, from_queue, planned.asked, results.done):
                 so_far += len(batch)
-                bar.show(so_far, f"asked for {len(batch)}")
+                bar.show(so_far, f"requested {len(batch)}")
         for _ in from_here(planned.memory, planned.gatherer, others, results.done):
             so_far += 1
             bar.show(so_far)
@@ -81,4 +81,4 @@ def _watch(planned: Planned, results: Results, items: Sequence[Item]) -> None:
             results.missing = watch.wanted - results.seen.begun
         except KeyboardInterrupt:
             results.was_left = True
-            print("\ngotostate: all of it was handed over and goes on without you", file=sys.stderr)
+            print("\ngotostate: everything was handed over, and continues without this command", file=sys.stderr)

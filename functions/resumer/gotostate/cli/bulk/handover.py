@@ -21,8 +21,8 @@ class What(StrEnum):
 
     RESUMED = "resumed"
     REDRIVEN = "redriven"
-    ALREADY = "taken up"
-    ASKED = "asked for"
+    ALREADY = "was running"
+    ASKED = "requested"
     FAILED = "not resumed"
 
 

@@ -25,8 +25,8 @@ from gotostate.settings import Settings
 
 _CHOSEN = "a request to the Resumer carries neither --definition nor --from-state"
 _NOT_TAKEN = (
-    "the Resumer touches no state machine that has not opted in by the tag gotostate, or that its stack's "
-    "StateMachineNames leaves out"
+    "the Resumer handles only state machines that have opted in by the tag gotostate and that its stack's "
+    "StateMachineNames includes"
 )
 
 
@@ -124,9 +124,9 @@ def _state(stack: Stack) -> Iterator[str]:
         yield str(error)
         return
     if state.resumer is not Resumer.RUNNING:
-        yield f"the Resumer of the stack {stack.name} is {state.resumer}: what it is asked for waits in its queue"
+        yield f"the Resumer of the stack {stack.name} is {state.resumer}: requests wait in its queue"
         if state.resumer is Resumer.HELD:
-            yield f"to let it go on: {shlex.join(['gotostate', 'release', '--stack', stack.name])}"
+            yield f"to let it continue: {shlex.join(['gotostate', 'release', '--stack', stack.name])}"
 
 
 def _rest(options: argparse.Namespace, since: float, until: float | None) -> str:

@@ -50,7 +50,7 @@ def lines(preview: Preview) -> Iterator[str]:
     """Write the plan for people."""
     groups = many.groups(preview.gathered.items)
     rows = [_cells(group) for group in groups]
-    header = ("MACHINE", "STATE", "ERROR", "COUNT", "WHAT")
+    header = ("MACHINE", "STATE", "ERROR", "COUNT", "ACTION")
     for line, group in zip(table(header, rows), (None, *groups), strict=True):
         yield line
         for more in _below(group) if group else ():
@@ -110,9 +110,9 @@ def _cells(group: Group) -> tuple[str, ...]:
 def _what(item: Item) -> str:
     if not item.is_done:
         return "refused"
-    does = "redriven" if item.decision.action is Action.REDRIVE else "resumed"
+    does = "redrive" if item.decision.action is Action.REDRIVE else "resume"
     was = _WAS.get(item.held.action) if item.held else None
-    return f"{was}, now {does}" if was else does
+    return f"{does} (was {was})" if was else does
 
 
 def _below(group: Group) -> Iterator[str]:
@@ -124,9 +124,9 @@ def _below(group: Group) -> Iterator[str]:
     if item.plan and item.plan.state != item.state and item.decision.action is Action.RESUME:
         yield f"from: {item.plan.state}"
     if item.held:
-        yield f"automation left it{example}: {item.held.reason}"
+        yield f"why not automatic{example}: {item.held.reason}"
     if item.decision.action is Action.REDRIVE:
-        yield f"redriven: {item.decision.reason}"
+        yield f"why a redrive: {item.decision.reason}"
     calls = list(group.calls())
     for call, again in calls[:MOST_CALLS]:
         how_often = f" (again in {again:,})" if again else ""

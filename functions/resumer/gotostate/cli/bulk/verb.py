@@ -24,11 +24,9 @@ _FOR_ONE = ("input", "whole", "skip", "strategy", "force")
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that say how many failures are resumed."""
+    parser.add_argument("--limit", metavar="N", help="most to resume, the newest first; what is refused does not count")
     parser.add_argument(
-        "--limit", metavar="N", help="how many to resume at most, the newest first; what is refused does not count"
-    )
-    parser.add_argument(
-        "--canary", metavar="N", help="resume so many first, wait for their ends, and go on only if all succeed"
+        "--canary", metavar="N", help="resume so many first, wait for them to end, and continue only if all succeed"
     )
     add_dry_run(parser)
     add_json(parser)

@@ -25,7 +25,7 @@ def add_to(commands: Any) -> None:
         "build",
         "create the GoToState machine of a failure, or print its definition",
         description="Create the GoToState machine of a failure and print its ARN; nothing is started. With "
-        "--definition and --state it prints the definition instead and needs no AWS.",
+        "--definition and --state it prints the definition instead and works without AWS.",
         examples=[
             f"gotostate build {EXAMPLE_ARN}",
             "gotostate build --definition orders.asl.json --state Charge",

@@ -22,8 +22,8 @@ DAYS = 30
 
 _DAY_SECONDS = 86_400.0
 _FORGETS = (
-    "AWS forgets the executions of a machine with it: a failure that they resumed looks as though nothing had, "
-    "and to resume it again does its work again"
+    "deleting a machine also deletes its executions: a failure that they resumed then looks open, and resuming it "
+    "again does its work again"
 )
 
 
@@ -35,8 +35,8 @@ def add_to(commands: Any) -> None:
         "delete GoToState machines and versions that are not needed any more",
         description="Delete GoToState machines and their versions that have not run for some days and are not needed: "
         "nothing of them runs, and AWS holds no failure that they may have resumed. A machine that is deleted is built "
-        "anew when a failure needs it. Shows what would be deleted and why the others stay, and asks; --json without "
-        "--yes prints that and exits with 3.",
+        "again when a failure needs it. Shows what would be deleted and why the others stay, and asks for "
+        "confirmation; --json without --yes prints that and exits with 3.",
         examples=["gotostate clean --days 60 --dry-run"],
     )
     parser.add_argument("--days", metavar="N", help=f"keep what has run within so many days; default {DAYS}")

@@ -1,4 +1,4 @@
-"""gotostate completion: print the script by which a shell completes verbs and options; needs no AWS."""
+"""gotostate completion: print the script for completing verbs and options in a shell; works without AWS."""
 
 import argparse
 from typing import Any
@@ -14,8 +14,8 @@ def add_to(commands: Any) -> None:
     parser = add_verb(
         commands,
         "completion",
-        "print the script by which bash or zsh completes verbs and options",
-        description="Print the script by which a shell completes verbs and options. In bash, source it; in zsh, put it "
+        "print the script for completing verbs and options in bash or zsh",
+        description="Print the script for completing verbs and options in a shell. In bash, source it; in zsh, put it "
         "into a file _gotostate in a folder of $fpath.",
         examples=["gotostate completion bash", "gotostate completion zsh"],
     )

@@ -34,8 +34,8 @@ def add_to(commands: Any) -> None:
     parser = add_verb(
         commands,
         "list",
-        "show the failures of many executions, a row each; changes nothing",
-        description="Show failures, a row each: an execution that failed, with all its resumes. Unresolved ones come "
+        "show the failures of many executions, one row each; changes nothing",
+        description="Show failures, one row each: an execution that failed, with all its resumes. Unresolved ones come "
         "first, then the newest. Changes nothing.",
         examples=["gotostate list --state-machine 'prod-*' --since 7d --unresolved", "gotostate list --group --json"],
     )
@@ -44,7 +44,7 @@ def add_to(commands: Any) -> None:
     parser.add_argument(
         "--limit",
         metavar="N",
-        help=f"how many failures to look at and to show at most; default all, or {FIRST} of more than "
+        help=f"most failures to look at and to show; default all, or the first {FIRST} of more than "
         f"{MOST_LOOKED_AT} and the counts of the others",
     )
     parser.add_argument("--group", action="store_true", help="count the failures by machine, state and error instead")
@@ -153,7 +153,7 @@ def _show(found: Found, now: float) -> None:
 
 def _show_unread(found: Found) -> None:
     """Count what was not looked at, as far as the listings tell, and say how to learn more."""
-    print(f"{found.more:,} {'more ' if found.rows else ''}failures, which were not looked at:")
+    print(f"{found.more:,} {'more ' if found.rows else ''}failures were not looked at:")
     header = ("MACHINE", *(status.value.upper() for status in _LISTED))
     counted = listing.counts(found.unread).items()
     for line in table(header, [(_name(arn), *(f"{of[one]:,}" for one in _LISTED)) for arn, of in counted]):

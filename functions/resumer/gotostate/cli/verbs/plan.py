@@ -1,4 +1,4 @@
-"""gotostate plan: say where an execution failed and what would be done; changes nothing."""
+"""gotostate plan: show where an execution failed and what would be done; changes nothing."""
 
 import argparse
 from collections.abc import Sequence
@@ -26,9 +26,9 @@ def add_to(commands: Any) -> None:
     parser = add_verb(
         commands,
         "plan",
-        "say where an execution failed and what would be done; changes nothing",
-        description="Say where an execution failed and what would be done. Changes nothing. With --history and "
-        "--definition it needs no AWS.",
+        "show where an execution failed and what would be done; changes nothing",
+        description="Show where an execution failed and what would be done. Changes nothing. With --history and "
+        "--definition it works without AWS.",
         examples=[
             f"gotostate plan {EXAMPLE_ARN}",
             "gotostate plan --history history.json --definition orders.asl.json",

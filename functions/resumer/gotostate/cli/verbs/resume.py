@@ -50,7 +50,7 @@ def add_to(commands: Any) -> None:
     parser.add_argument(
         "--definition",
         metavar="current|FILE",
-        help="a corrected definition, in place of the one that the execution ran with; a FILE is of one machine",
+        help="a corrected definition, in place of the one that the execution ran with; a FILE applies to one machine",
     )
     parser.add_argument(
         "--whole", action="store_true", help="run a failed Parallel or Map again as a whole, finished iterations too"
@@ -58,7 +58,7 @@ def add_to(commands: Any) -> None:
     parser.add_argument(
         "--skip",
         action="store_true",
-        help="go on after the failed state, which somebody did by hand; a Parallel or Map is skipped as a whole",
+        help="resume after the failed state, whose work was done by hand; a Parallel or Map is skipped as a whole",
     )
     parser.add_argument(
         "--output",
@@ -70,13 +70,13 @@ def add_to(commands: Any) -> None:
         "--strategy",
         choices=[strategy.value for strategy in Strategy],
         help="how to resume: a new execution (gotostate), AWS's native redrive (redrive), or whichever fits (auto); "
-        "default: as its state machine is tagged",
+        "default: as the tag of its state machine says",
     )
     add_reason(parser)
     parser.add_argument(
         "--force",
         action="store_true",
-        help="resume although a parent waits for this one, or an earlier resume of it ran on",
+        help="resume although a parent waits for this one, or an earlier resume of it continued",
     )
     parser.add_argument(
         "--wait", action="store_true", help="wait for the end of what was resumed; exit code 1 unless it succeeds"
@@ -96,11 +96,11 @@ def _check(options: argparse.Namespace) -> str | None:
         if getattr(options, name) == "":
             return f"--{name.replace('_', '-')} is empty; give a value or leave it out"
     if options.strategy == Strategy.REDRIVE and _is_changed(options):
-        return "--strategy redrive goes on with the same definition and input; leave out " + ", ".join(CHANGING)
+        return "--strategy redrive uses the same definition and input; leave out " + ", ".join(CHANGING)
     if options.output is not None and not options.skip:
         return "--output is what a skipped state is to have given; add --skip"
     if options.skip and (options.input or options.from_state or options.whole):
-        return "--skip goes on after the failed state; leave out --input, --from-state and --whole"
+        return "--skip resumes after the failed state; leave out --input, --from-state and --whole"
     return _check_one(options) if options.arn else bulk.check_options(options)
 
 
@@ -208,7 +208,7 @@ def _show_remarks(chosen: Chosen, settings: Settings, wish: Wish) -> None:
 def _resumed_already(newest: Execution, wish: Wish, settings: Settings) -> GotoStateError:
     advice = "leave it"
     if newest.status in ENDED_BADLY:
-        advice = f"to go on from there: {command('resume', newest.arn, settings.command_options)}"
+        advice = f"to continue from there: {command('resume', newest.arn, settings.command_options)}"
     elif newest.status == SUCCEEDED and wish.state:
         again = command("resume", newest.arn, ("--from-state", wish.state, *settings.command_options))
         advice = f"to run that one again: {again}"

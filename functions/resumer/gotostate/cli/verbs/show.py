@@ -29,8 +29,8 @@ def add_to(commands: Any) -> None:
         commands,
         "show",
         "show the timeline of a failure and of all its resumes; changes nothing",
-        description="Tell the story of a failure: the states in order, where it failed and why, each resume after it, "
-        "and how it ended. Whichever execution of a chain is named, the whole chain is told. Changes nothing.",
+        description="Show the timeline of a failure: the states in order, where it failed and why, each resume after "
+        "it, and how it ended. Whichever execution of a chain is named, the whole chain is shown. Changes nothing.",
         examples=[f"gotostate show {EXAMPLE_ARN}", f"gotostate show {EXAMPLE_ARN} --svg incident.svg"],
     )
     parser.add_argument("arn", metavar="ARN", help="any execution of the chain, failed or not")

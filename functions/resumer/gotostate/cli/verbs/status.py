@@ -1,4 +1,4 @@
-"""gotostate status: say whether the Resumer runs or is held, and what waits; changes nothing."""
+"""gotostate status: show whether the Resumer is running or held, and what is waiting; changes nothing."""
 
 import argparse
 from collections.abc import Iterator
@@ -18,9 +18,9 @@ def add_to(commands: Any) -> None:
     parser = add_verb(
         commands,
         "status",
-        "say whether the Resumer runs or is held, and what waits; changes nothing",
-        description="Say whether the Resumer runs or is held, by whom and why, and what waits. SQS's counts are "
-        "approximate. Changes nothing.",
+        "show whether the Resumer is running or held, and what is waiting; changes nothing",
+        description="Show whether the Resumer is running or held, by whom and why, and what is waiting. SQS's counts "
+        "are approximate. Changes nothing.",
         examples=["gotostate status --stack sfn-resume --json"],
     )
     add_json(parser)
