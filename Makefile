@@ -29,6 +29,8 @@ UV := $(CURDIR)/$(UV_FILE)
 UV_INSTALL := $(UV_FILE) pip install --quiet --require-hashes --python
 
 # sam needs a region even where it talks to nobody, and a Python 3.13 on the PATH to build with; UV is for the functions.
+# uv brings certificates of its own; an organization's are the system's.
+export UV_SYSTEM_CERTS ?= 1
 export SAM_CLI_TELEMETRY := 0
 export AWS_DEFAULT_REGION ?= $(REGION)
 export SAM

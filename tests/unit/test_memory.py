@@ -9,9 +9,10 @@ import pytest
 from gotostate import memory as memory_module
 from gotostate.definition import Definition, Machine
 from gotostate.errors import NotFoundError
-from gotostate.memory import MARGIN_SECONDS, Memory
+from gotostate.memory import Memory
 from gotostate.pace import Pace
 from gotostate.report import Report
+from gotostate.revisions import MARGIN_SECONDS
 from gotostate.stepfunctions import Revision
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -1,12 +1,11 @@
 """What is done about a failure, decided from facts alone."""
 
-import json
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from gotostate import means, nesting, policy, resumption
-from gotostate.definition import Definition, Machine
+from facts import ARN, PLAIN, READS, failure, point
+from gotostate import means, nesting, policy
 from gotostate.failure import EarlierResume, Failure, Redrive
 from gotostate.history import FailurePoint, Why
 from gotostate.nesting import Parent, Pattern
@@ -17,25 +16,8 @@ from gotostate.visits import Ending
 from hypothesis import given
 from hypothesis import strategies as st
 
-ARN = "arn:aws:states:eu-west-1:123456789012:execution:orders:order-17"
-MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:orders"
 RESUME = Decision(Action.RESUME, "resume", "its tag gotostate is resume")
 PREPARE = Decision(Action.PREPARE, "prepare", "its tag gotostate is prepare")
-PLAIN = '{"StartAt":"B","States":{"B":{"Type":"Task","End":true}}}'
-READS = '{"StartAt":"B","States":{"B":{"Type":"Pass","Parameters":{"x.$":"$$.Execution.Input.x"},"End":true}}}'
-
-
-def point(why: Why = Why.ENDED_IN, state: str | None = "B", status: str = "FAILED") -> FailurePoint:
-    return FailurePoint(Ending(9, status, "Boom", None), "B", state, "{}" if state else None, {}, why)
-
-
-def failure(
-    at: FailurePoint | None = None, definition: str = PLAIN, chain: Chain | None = None, **more: Any
-) -> Failure:
-    source = Definition.parse(definition)
-    arn = ExecutionArn.parse(ARN)
-    chain = chain or Chain(ARN, 0, {})
-    return Failure(arn, Machine(MACHINE, source, {}), source, MACHINE, {}, chain, at or point(), **more)
 
 
 def decided(case: Failure, allowed: Decision = RESUME, **settings: Any) -> Decision:
@@ -167,92 +149,6 @@ def test_prepare_says_why_nothing_was_started() -> None:
     assert (
         decision.reason == "not started, because its tag gotostate is prepare; would enter 'B': the state it ended in"
     )
-
-
-@pytest.mark.parametrize(("attempt", "middle"), [(1, 60), (2, 240), (3, 960), (4, 3_840), (5, 15_360), (9, 86_400)])
-def test_each_attempt_waits_longer(attempt: int, middle: int) -> None:
-    delays = [policy.delay_seconds(case, Settings()) for case in failures_of_attempt(attempt)]
-    assert all(middle / 2 <= delay <= min(middle * 1.5, 86_400) for delay in delays)
-    assert len(set(delays)) > 10 or attempt == 9
-    # An outage ends for all of them at once: half a minute either way keeps them apart.
-    assert delays == [policy.delay_seconds(case, Settings()) for case in failures_of_attempt(attempt)]
-
-
-def failures_of_attempt(attempt: int) -> list[Failure]:
-    case = failure(chain=Chain(ARN, attempt - 1, {}))
-    return [
-        replace(case, point=replace(case.point, ending=Ending(number, "FAILED", None, None))) for number in range(40)
-    ]
-
-
-def test_the_wait_leaves_time_for_the_work_where_the_machine_has_a_time_out() -> None:
-    """TimeoutSeconds of the machine counts from the start of the execution, and so from before the wait."""
-    timed = PLAIN.replace('{"StartAt"', '{"TimeoutSeconds":30,"StartAt"', 1)
-    delays = [policy.delay_seconds(failure(definition=timed, chain=Chain(ARN, n, {})), Settings()) for n in range(5)]
-    assert max(delays) == 15
-
-
-@given(st.integers(1, 99), st.integers(0, 10**6), st.floats(1, 100), st.integers(0, 99_999_999))
-def test_a_delay_is_a_whole_number_that_a_wait_takes(attempt: int, base: int, rate: float, most: int) -> None:
-    settings = Settings(backoff_seconds=base, backoff_rate=rate, max_backoff_seconds=most)
-    delay = policy.delay_seconds(failure(chain=Chain(ARN, attempt - 1, {})), settings)
-    assert isinstance(delay, int)
-    assert 0 <= delay <= most
-
-
-def start(resource: str, machine: Any = None, language: str = "Parameters") -> dict[str, Any]:
-    named = {"StateMachineArn": machine} if machine else {"StateMachineArn.$": "$.arn"}
-    return {"Type": "Task", "Resource": f"arn:aws:states:::{resource}", language: named, "End": True}
-
-
-@pytest.mark.parametrize(
-    ("task", "patterns"),
-    [
-        (start("states:startExecution.sync", MACHINE), {Pattern.SYNC}),
-        (start("states:startExecution.sync:2", MACHINE + ":3"), {Pattern.SYNC}),
-        (start("states:startExecution", MACHINE), {Pattern.FIRE_AND_FORGET}),
-        # Which machine it starts is known only when it runs: the parent's history has to tell.
-        (start("aws-sdk:sfn:startExecution"), {Pattern.FIRE_AND_FORGET, Pattern.UNKNOWN}),
-        (start("states:startExecution.waitForTaskToken", MACHINE), {Pattern.CALLBACK}),
-        (start("states:startExecution.sync", "{% $x %}", "Arguments"), {Pattern.SYNC, Pattern.UNKNOWN}),
-        (start("states:startExecution.sync", MACHINE + "-other"), set()),
-        (start("lambda:invoke"), set()),
-    ],
-)
-def test_the_parents_definition_tells_how_it_starts_a_child(task: dict[str, Any], patterns: set[Pattern]) -> None:
-    inside = {"Type": "Parallel", "Branches": [{"StartAt": "T", "States": {"T": task}}], "End": True}
-    parent = Definition.parse(json.dumps({"StartAt": "P", "States": {"P": inside}}))
-    assert nesting.patterns_in(parent, MACHINE) == patterns
-
-
-@pytest.mark.parametrize(
-    ("details", "resource", "pattern"),
-    [
-        ("taskSubmittedEventDetails", "startExecution.sync", Pattern.SYNC),
-        ("taskSubmittedEventDetails", "startExecution.waitForTaskToken", Pattern.CALLBACK),
-        ("taskSucceededEventDetails", "startExecution", Pattern.FIRE_AND_FORGET),
-    ],
-)
-def test_the_parents_history_tells_it_apart(details: str, resource: str, pattern: Pattern) -> None:
-    def event(child: str, by: str) -> dict[str, Any]:
-        return {"type": "x", details: {"resource": by, "output": json.dumps({"ExecutionArn": child})}}
-
-    events = [{"type": "ExecutionFailed"}, event(f"{ARN}8", "startExecution.other"), event(ARN, resource)]
-    assert nesting.pattern_in(events, ARN) is pattern
-    assert nesting.pattern_in(events[:2], ARN) is Pattern.UNKNOWN
-
-
-@pytest.mark.parametrize(
-    ("text", "parent"),
-    [
-        (json.dumps({nesting.STARTED_BY: ARN}), ARN),
-        ('{"a": 1}', None),
-        ("[]", None),
-        (json.dumps({nesting.STARTED_BY: 1}), None),
-    ],
-)
-def test_a_child_names_its_parent(text: str, parent: str | None) -> None:
-    assert nesting.parent_of(text) == parent
 
 
 def failed_with(error: str | None, ending_id: int = 9) -> FailurePoint:
@@ -524,26 +420,6 @@ def test_what_a_person_asks_for_is_told_with_their_words() -> None:
     asked = policy.requested(failure(), RESUME, Settings(), Asked("ada", "the bank is back"))
     assert asked == Decision(Action.RESUME, "requested", "requested by ada: the bank is back")
     assert policy.requested(failure(), RESUME, Settings(), ADA).reason == "requested by ada"
-
-
-@pytest.mark.parametrize("attempt", [1, 5])
-def test_a_redrive_waits_as_long_as_a_queue_holds_a_message(attempt: int) -> None:
-    case = failure(chain=Chain(ARN, attempt - 1, {}))
-    delay = policy.delay_seconds(case, Settings())
-    assert (delay > 900) is (attempt == 5)
-    assert policy.redrive_delay_seconds(case, Settings()) == min(delay, 900)
-
-
-def test_the_wait_of_a_failure_is_the_same_in_each_release() -> None:
-    """It stands in the resumed execution's input: another one would be another start of the same failure."""
-    delays = [policy.delay_seconds(case, Settings(backoff_seconds=100_000, max_backoff_seconds=10**6))
-              for case in failures_of_attempt(1)[:4]]  # fmt: skip
-    assert delays == [119899, 122299, 116100, 140300]
-
-
-def test_a_wait_does_not_overflow() -> None:
-    case = failure(chain=Chain(ARN, resumption.MOST_TRIES, {}, redrives=resumption.MOST_TRIES))
-    assert policy.delay_seconds(case, Settings(backoff_rate=100.0)) == 86_400
 
 
 errors = st.none() | st.sampled_from([*PREPARE_ERRORS, "Boom", "States.Timeout"])

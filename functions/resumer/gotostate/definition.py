@@ -8,6 +8,7 @@ from typing import Any
 
 from gotostate import jsontext
 from gotostate.errors import DefinitionError, UnknownStateError
+from gotostate.executioninput import reads_execution_input
 
 Namer = Callable[[str], str]
 
@@ -26,18 +27,8 @@ _OPENED = re.compile(r' Goes on inside (".*")\.$', re.DOTALL)
 _ROUTER_START = re.compile(r"GoToState( \d+)?")
 _ROUTER_STATE = re.compile(r"GoToState( [A-Z][a-z]+)?( \d+)?")
 
-# `$$` or `$states`, and what a path takes from it. A JSONata path may be written with spaces, comments and quotes.
-_JSONPATH_CONTEXT = re.compile(r"\$\$((?:\.\w+|\[\s*['\"]\w+['\"]\s*\])*)")
-_JSONATA_STATES = re.compile(r"\$states(?!\w)")
-# A comment is taken in one way alone and ends at the next $states, so that a text is read once, whatever is in it.
-_JSONATA_SPACE = r"(?:\s|/\*(?:(?!\*/|\$states).)*+\*/)*+"
-_JSONATA_STEP = re.compile(rf"""{_JSONATA_SPACE}\.{_JSONATA_SPACE}(?:(\w+)|`([^`]*)`|"([^"]*)"|'([^']*)')""", re.DOTALL)
-_FIELD = re.compile(r"\w+")
-_EXECUTION_INPUT = ["Execution", "Input"]
 # What reads a definition goes down into it, and Python goes no deeper than a thousand calls.
 DEEPEST = 200
-# The other fields of $states (https://docs.aws.amazon.com/step-functions/latest/dg/transforming-data.html).
-_NOT_CONTEXT = ("input", "result", "errorOutput")
 
 
 @dataclass(frozen=True)
@@ -191,7 +182,7 @@ class Definition:
     @cached_property
     def reads_execution_input(self) -> bool:
         """Tell whether any state may read the execution's input from the context object; in doubt it does."""
-        return any(_reads_execution_input(text) for text in _strings(self.document["States"]))
+        return reads_execution_input(self.document["States"])
 
 
 @dataclass(frozen=True)
@@ -282,36 +273,3 @@ def assigned_by(state: Mapping[str, Any]) -> Iterator[str]:
     for rule in rules:
         if isinstance(rule, dict) and isinstance(rule.get("Assign"), dict):
             yield from (name.removesuffix(".$") for name in rule["Assign"])
-
-
-def _strings(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from _strings(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _strings(item)
-
-
-def _reads_execution_input(text: str) -> bool:
-    paths = [_FIELD.findall(match[1]) for match in _JSONPATH_CONTEXT.finditer(text)]
-    # A shorter path, as $$ or $$.Execution, hands on an object that holds the input.
-    return any(path[:2] == _EXECUTION_INPUT[: len(path[:2])] for path in paths) or any(
-        _may_reach_execution_input(_jsonata_steps(text, match.end())) for match in _JSONATA_STATES.finditer(text)
-    )
-
-
-def _may_reach_execution_input(steps: Iterator[str]) -> bool:
-    """Read the steps behind $states, no further than they lead to the input."""
-    first = next(steps, "")
-    if first != "context":
-        return first not in _NOT_CONTEXT
-    return all(step == wanted for step, wanted in zip(steps, _EXECUTION_INPUT, strict=False))
-
-
-def _jsonata_steps(text: str, at: int) -> Iterator[str]:
-    while step := _JSONATA_STEP.match(text, at):
-        yield next(part for part in step.groups() if part is not None)
-        at = step.end()

@@ -9,13 +9,14 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 
 from gotostate import router
 from gotostate.definition import Definition, Machine
 from gotostate.errors import NotFoundError
 from gotostate.report import Report
 from gotostate.resumption import ExecutionArn
+from gotostate.revisions import MARGIN_SECONDS, Revisions
 from gotostate.stepfunctions import Revision, StepFunctions
 
 # A tag that somebody changed takes effect within this time.
@@ -27,11 +28,6 @@ SERVING_SECONDS = 600.0
 RECENT_SECONDS = 300.0
 # How often the tags of all machines are read at once, at most.
 ALL_TAGS_SECONDS = 15.0
-# "Executions started within a few seconds may use the previous definition", says AWS of UpdateStateMachine, and
-# DescribeStateMachine is eventually consistent
-# (https://docs.aws.amazon.com/step-functions/latest/apireference/API_UpdateStateMachine.html).
-MARGIN_SECONDS = 4.0
-
 # In a storm, a machine's executions are asked about one by one this often at most.
 ASKING_SECONDS = 60.0
 # Who waits for a look anyway waits a little longer, so that it settles what started a little later too.
@@ -50,64 +46,6 @@ class _Tags:
     read_at: float
 
 
-@dataclass
-class _Seen:
-    """A revision of a state machine, and the last time at which it was seen to be the current one."""
-
-    revision: Revision
-    until: float
-
-    def surely_ran(self, started: float) -> bool:
-        updated = self.revision.updated
-        return updated is not None and updated + MARGIN_SECONDS <= started <= self.until - MARGIN_SECONDS
-
-    def is_another_than(self, revision: Revision) -> bool:
-        """Tell whether what has the same id is not the same; the two calls may round its date differently."""
-        later = abs((self.revision.updated or 0.0) - (revision.updated or 0.0)) > MARGIN_SECONDS / 2
-        return later or self.revision.machine.definition.text != revision.machine.definition.text
-
-
-@dataclass
-class _Revisions:
-    """The revisions of one state machine.
-
-    undated: what a look ahead saw and when, as long as it is not known when that revision was made. contradicted: AWS's
-    answers do not fit together, so none is used. asked_at: when AWS was last asked which revision an execution ran.
-    """
-
-    seen: list[_Seen] = field(default_factory=list)
-    undated: tuple[Revision, float] | None = None
-    contradicted: bool = False
-    asked_at: float = float("-inf")
-
-    def surely_ran(self, started: float) -> Machine | None:
-        if self.contradicted:
-            return None
-        return next((seen.revision.machine for seen in self.seen if seen.surely_ran(started)), None)
-
-    def may_be_current(self, started: float) -> bool:
-        """Tell whether a revision that is known may be the one that an execution ran, and the current one."""
-        newest = max(seen.until for seen in self.seen)
-        return not self.contradicted and started > newest - MARGIN_SECONDS
-
-    def add(self, revision: Revision, until: float) -> None:
-        if revision.updated is None:
-            return
-        if self.undated and self.undated[0].id == revision.id:
-            (current, looked_at), self.undated = self.undated, None
-            self.add(replace(current, updated=revision.updated), looked_at)
-        known = next((seen for seen in self.seen if seen.revision.id == revision.id), None)
-        if known:
-            known.until = max(known.until, until)
-            self.contradicted = self.contradicted or known.is_another_than(revision)
-        else:
-            self.seen.append(known := _Seen(revision, until))
-        for other in self.seen:
-            earlier, later = sorted((known, other), key=lambda seen: seen.revision.updated or 0.0)
-            if earlier is not later and earlier.until > (later.revision.updated or 0.0) + MARGIN_SECONDS:
-                self.contradicted = True
-
-
 class Memory:
     """What is known of state machines, read from AWS where it is not known or may not be trusted any more."""
 
@@ -120,7 +58,7 @@ class Memory:
         self._all_asked_at = self._all_tags_at = float("-inf")
         self._all_tagged: set[str] = set()
         self._versions: OrderedDict[str, Machine] = OrderedDict()
-        self._revisions: OrderedDict[str, _Revisions] = OrderedDict()
+        self._revisions: OrderedDict[str, Revisions] = OrderedDict()
         self._sources: OrderedDict[str, Machine] = OrderedDict()
         self._serving: dict[str, tuple[str, float]] = {}
         self._refused: dict[str, str] = {}
@@ -209,7 +147,7 @@ class Memory:
 
     def _plain_machine_that_ran(self, execution: str, started: float) -> Machine:
         machine_arn = ExecutionArn.parse(execution).machine_arn
-        known = self._revisions.get(machine_arn) or _Revisions()
+        known = self._revisions.get(machine_arn) or Revisions()
         if machine := known.surely_ran(started):
             return machine
         # Of a machine that nothing is known of a look tells enough only if it was never updated.
@@ -225,7 +163,7 @@ class Memory:
         self._keep(self._revisions, machine_arn, known)
         return revision.machine
 
-    def _look(self, machine_arn: str, known: _Revisions, started: float) -> Machine | None:
+    def _look(self, machine_arn: str, known: Revisions, started: float) -> Machine | None:
         """Look at the machine as it is now: if it is a revision that is known, all that started before ran it.
 
         What started a moment ago is not settled by it yet. In a storm it is worth the wait, as the look settles all
@@ -249,7 +187,7 @@ class Memory:
 
         Of a machine that was updated a look does not tell when; the question about one of the executions does then.
         """
-        known, looked_at = self._revisions.get(machine_arn) or _Revisions(), self._now()
+        known, looked_at = self._revisions.get(machine_arn) or Revisions(), self._now()
         if known.seen or looked_at == float("-inf") or not (current := self.aws.current(machine_arn)):
             return
         if current.updated is None:
@@ -275,7 +213,7 @@ class Memory:
         return self._reported + (self._clock() - self._reported_at)
 
     @staticmethod
-    def _updated(known: _Revisions, current: Revision) -> float | None:
+    def _updated(known: Revisions, current: Revision) -> float | None:
         """Tell when the current revision was made: DescribeStateMachine says it of one that was never updated."""
         if current.updated is not None:
             return current.updated
@@ -350,7 +288,7 @@ class Memory:
         return True
 
     @staticmethod
-    def _keep[Kept: Machine | _Revisions](kept: OrderedDict[str, Kept], arn: str, entry: Kept) -> None:
+    def _keep[Kept: Machine | Revisions](kept: OrderedDict[str, Kept], arn: str, entry: Kept) -> None:
         """Keep an entry as the newest, and drop the oldest ones where definitions take too much room."""
         kept[arn] = entry
         kept.move_to_end(arn)
@@ -358,7 +296,7 @@ class Memory:
             kept.popitem(last=False)
 
 
-def _characters(entry: Machine | _Revisions) -> int:
+def _characters(entry: Machine | Revisions) -> int:
     if isinstance(entry, Machine):
         return len(entry.definition.text)
     revisions = [seen.revision for seen in entry.seen] + ([entry.undated[0]] if entry.undated else [])

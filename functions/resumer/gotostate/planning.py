@@ -6,7 +6,7 @@ The Lambda and the command make the same plan, show it and carry it out.
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from gotostate import containers, policy, resumption
+from gotostate import backoff, containers, policy, resumption
 from gotostate.calls import Call, calls_ahead
 from gotostate.containers import variable
 from gotostate.definition import Definition, with_inner
@@ -117,12 +117,12 @@ def planned(
     point = failure.point
     plan = Plan(failure, allowed, point.resume_from, point.input, point.variables, asked=asked)
     plan = plan.as_whole(whole) if whole else with_inside(plan, settings)
-    plan = with_room(replace(plan, delay_seconds=policy.delay_seconds(failure, settings)))
+    plan = with_room(replace(plan, delay_seconds=backoff.delay_seconds(failure, settings)))
     if asked:
         decision = policy.requested(failure, allowed, settings, asked, plan.no_room)
     else:
         decision = policy.automatic(failure, allowed, settings, plan.again, plan.no_room)
-    delays = {Action.RESUME: plan.delay_seconds, Action.REDRIVE: policy.redrive_delay_seconds(failure, settings)}
+    delays = {Action.RESUME: plan.delay_seconds, Action.REDRIVE: backoff.redrive_delay_seconds(failure, settings)}
     return replace(plan, decision=decision, delay_seconds=delays.get(decision.action, 0))
 
 

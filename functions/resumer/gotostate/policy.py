@@ -12,15 +12,12 @@ from gotostate.containers import is_container
 from gotostate.failure import Failure
 from gotostate.history import Why
 from gotostate.nesting import Pattern
-from gotostate.resumption import OPT_IN_TAG, Asked, ExecutionArn, mark_number
+from gotostate.resumption import OPT_IN_TAG, Asked, ExecutionArn
 from gotostate.settings import Mode, Settings, Strategy, matches
 
 AUTOMATIC = ("FAILED", "TIMED_OUT")
 # The last event that an execution may have (https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html).
 LAST_EVENT = 25_000
-LONGEST_QUEUE_DELAY = 900
-# A wait is not grown more often: at the highest rate, 100, a float would overflow at the 154th time.
-MOST_STEPS = 100
 _FAIL_STATE = (Why.CAUGHT, Why.WORKED, Why.FAIL_INSIDE)
 
 
@@ -200,29 +197,6 @@ def hindrances(failure: Failure, settings: Settings, again: Collection[str] = ()
         yield decision
     if decision := _by_error(failure, settings):
         yield decision
-
-
-def delay_seconds(failure: Failure, settings: Settings) -> int:
-    """Return how long a resume waits before it enters its state.
-
-    It grows with each attempt; the jitter, a half either way, follows from the failure, so that a second
-    delivery of the same failure gives the same input.
-    """
-    grown = settings.backoff_seconds * settings.backoff_rate ** min(failure.tries, MOST_STEPS)
-    jitter = 0.5 + mark_number(failure.resumed_name) % 1_000 / 1_000
-    longest: float = settings.max_backoff_seconds
-    # The wait counts towards the machine's own time-out, which must leave time for the work.
-    if timeout := failure.source.timeout_seconds:
-        longest = min(longest, timeout / 2)
-    return int(min(grown * jitter, longest))
-
-
-def redrive_delay_seconds(failure: Failure, settings: Settings) -> int:
-    """Return how long a redrive waits in the queue, which holds a message back for a quarter of an hour at most.
-
-    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
-    """
-    return min(delay_seconds(failure, settings), LONGEST_QUEUE_DELAY)
 
 
 def _tried(failure: Failure) -> str:
