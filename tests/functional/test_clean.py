@@ -114,6 +114,27 @@ def test_after_a_yes_it_is_deleted_and_nothing_else(
     assert account.changes == []
 
 
+@pytest.mark.parametrize(
+    ("names", "shown"),
+    [
+        (["old"], [OLD]),
+        ([OLD, "wait*"], [OLD, WAITING]),
+        ([machine_arn("busy"), machine_arn(OLD)], [BUSY, OLD]),
+        (["*ing"], [WAITING]),
+    ],
+)
+def test_those_of_some_names_alone(account: Account, capsys: Capture, names: list[str], shown: list[str]) -> None:
+    assert run(account, "--all", "--dry-run", "--json", "--state-machine", *names) == 0
+    machines = json.loads(capsys.readouterr().out)["machines"]
+    assert [one["machine"] for one in machines] == [machine_arn(name) for name in shown]
+
+
+def test_where_none_has_the_name_it_says_so(account: Account, capsys: Capture) -> None:
+    assert run(account, "--yes", "--state-machine", "unknown") == 0
+    assert capsys.readouterr().out == "there are no such GoToState machines here\n"
+    assert account.changes == []
+
+
 @pytest.mark.parametrize("text", ["n\n", "\n", ""])
 def test_after_a_no_nothing_is_changed(
     account: Account, capsys: Capture, monkeypatch: pytest.MonkeyPatch, text: str
@@ -281,6 +302,7 @@ def test_what_aws_denies_is_said(account: Account, capsys: Capture) -> None:
         (["--days", "7", "--all"], "leave --days or --all out"),
         (["--dry-run", "--yes"], "leave one of them out"),
         (["--region", ""], "--region is empty"),
+        (["--state-machine", ""], "--state-machine is empty"),
     ],
 )
 def test_wrong_usage(account: Account, capsys: Capture, options: list[str], said: str) -> None:

@@ -26,6 +26,7 @@ __all__ = [
     "as_listed",
     "counts",
     "groups",
+    "is_meant",
     "joined",
     "look_ahead",
     "looked_at",
@@ -127,10 +128,8 @@ def looked_at(
     """
 
     def is_wanted(row: Row) -> bool:
-        return (
-            not (unresolved and row.status.is_resolved)
-            and (state is None or row.state == state)
-            and (error is None or bool(matches(row.error or "", (error,))))
+        return not (unresolved and row.status.is_resolved) and is_meant(
+            row.state, row.error, state=state, pattern=error
         )
 
     is_filtered = state is not None or error is not None
@@ -143,6 +142,16 @@ def looked_at(
         return Found(tuple(found), sum(1 for _ in wanted))
     unread = tuple(left)
     return Found(tuple(found), len(unread), unread)
+
+
+def is_meant(failed_in: str | None, error: str | None, *, state: str | None, pattern: str | None) -> bool:
+    """Tell whether a failure is among those that are meant.
+
+    failed_in, error: its own. state: name of a state; pattern: of an error's name, * for any characters; None: any.
+    """
+    if state is not None and failed_in != state:
+        return False
+    return pattern is None or bool(matches(error or "", (pattern,)))
 
 
 def look_ahead(memory: Memory, links: Iterable[Link]) -> None:

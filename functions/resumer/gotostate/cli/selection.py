@@ -20,18 +20,23 @@ _MACHINE = re.compile(r"arn:[^:]+:states:(?P<region>[^:]+):[^:]+:stateMachine:[^
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that say which failures are meant."""
-    parser.add_argument(
-        "--state-machine",
-        metavar="NAME",
-        nargs="+",
-        help="names or ARNs of state machines, * for any characters; default: all that have opted in by their tag",
-    )
+    add_machines(parser, "all that have opted in by their tag")
     parser.add_argument(
         "--since", metavar="T", default="24h", help="how long ago, as 30m, 2h or 7d, or a time in ISO 8601; default 24h"
     )
     parser.add_argument("--until", metavar="T", help="the end of the period, in the same forms; default now")
     parser.add_argument("--error", metavar="PATTERN", help="name of the error, * for any characters")
     parser.add_argument("--state", metavar="NAME", help="the state in which it failed")
+
+
+def add_machines(parser: argparse.ArgumentParser, default: str) -> None:
+    """Add --state-machine. default: which ones are meant without it, in words."""
+    parser.add_argument(
+        "--state-machine",
+        metavar="NAME",
+        nargs="+",
+        help=f"names or ARNs of state machines, * for any characters; default: {default}",
+    )
 
 
 def check_count(name: str, text: str) -> str | None:
@@ -53,7 +58,7 @@ def check_options(options: argparse.Namespace, now: float) -> str | None:
     since, until = times(options, now)
     if since >= (now if until is None else until):
         return "--since is not before --until, or not in the past; give an earlier --since"
-    return _check_machines(options.state_machine or (), options.region)
+    return check_machines(options)
 
 
 def times(options: argparse.Namespace, now: float) -> tuple[float, float | None]:
@@ -91,7 +96,9 @@ def machines(aws: StepFunctions, options: argparse.Namespace, memory: Memory | N
     return sources.opted_in(aws, memory)
 
 
-def _check_machines(names: Sequence[str], region: str | None) -> str | None:
+def check_machines(options: argparse.Namespace) -> str | None:
+    """Say what is wrong with --state-machine, if anything is."""
+    names, region = options.state_machine or (), options.region
     for name in names:
         if not name:
             return "--state-machine is empty; give a name or leave it out"

@@ -8,7 +8,7 @@ from gotostate.chains import Listed
 from gotostate.cli.bulk.many import Item
 from gotostate.errors import GotoStateError, NotFailedError, ThrottledError, TransientError
 from gotostate.failure import Failure
-from gotostate.listing import joined, look_ahead
+from gotostate.listing import is_meant, joined, look_ahead
 from gotostate.memory import Memory
 from gotostate.planning import Plan
 from gotostate.policy import BY_HAND, Action, Decision
@@ -37,9 +37,7 @@ class Meant:
 
     def takes(self, item: Item) -> bool:
         """Tell whether a failure that was read is meant."""
-        if self.state is not None and item.state != self.state:
-            return False
-        return self.error is None or bool(matches(item.error or "", (self.error,)))
+        return is_meant(item.state, item.error, state=self.state, pattern=self.error)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,9 @@ from gotostate.cli.selection import check_count
 from gotostate.cli.table import table
 from gotostate.cli.terminal import Exit, show, show_json
 from gotostate.errors import NotFoundError
+from gotostate.housekeeping import Marks
 from gotostate.plain import printable
+from gotostate.settings import matches
 from gotostate.stepfunctions import StepFunctions
 
 DAYS = 30
@@ -37,8 +39,9 @@ def add_to(commands: Any) -> None:
         "nothing of them runs, and AWS holds no failure that they may have resumed. A machine that is deleted is built "
         "again when a failure needs it. Shows what would be deleted and why the others stay, and asks for "
         "confirmation; --json without --yes prints that and exits with 3.",
-        examples=["gotostate clean --days 60 --dry-run"],
+        examples=["gotostate clean --days 60 --dry-run", "gotostate clean --state-machine 'dev-*' --all"],
     )
+    selection.add_machines(parser, "all")
     parser.add_argument("--days", metavar="N", help=f"keep what has run within so many days; default {DAYS}")
     parser.add_argument(
         "--all",
@@ -50,7 +53,7 @@ def add_to(commands: Any) -> None:
     add_yes(parser)
     add_region(parser)
     add_profile(parser)
-    parser.set_defaults(run=_run, check=_check, parser=parser, state_machine=None)
+    parser.set_defaults(run=_run, check=_check, parser=parser)
 
 
 def _check(options: argparse.Namespace) -> str | None:
@@ -64,7 +67,7 @@ def _check(options: argparse.Namespace) -> str | None:
     for name in ("region", "profile"):
         if getattr(options, name) == "":
             return f"--{name} is empty; give a value or leave it out"
-    return None
+    return selection.check_machines(options)
 
 
 def _run(options: argparse.Namespace) -> Exit:
@@ -89,11 +92,21 @@ def _run(options: argparse.Namespace) -> Exit:
 def _found(aws: StepFunctions, options: argparse.Namespace) -> Iterator[Found]:
     keep = int(options.days or DAYS) * _DAY_SECONDS
     for arn, marks in cleaning.machines(aws).items():
+        if not _is_meant(arn, marks, options.state_machine):
+            continue
         try:
             yield cleaning.look(aws, arn, marks, now=_now(), keep=keep, everything=options.all)
         except NotFoundError:
             # What says which machines there are may be behind.
             continue
+
+
+def _is_meant(arn: str, marks: Marks, patterns: Sequence[str] | None) -> bool:
+    """Tell whether a GoToState machine, or its source, has one of these names or ARNs."""
+    if not patterns:
+        return True
+    arns = (arn, marks.source or arn)
+    return any(matches(name, tuple(patterns)) for each in arns for name in (each, each.rpartition(":")[2]))
 
 
 def _delete(
@@ -121,7 +134,8 @@ def _delete(
 
 def _show(found: Sequence[Found], options: argparse.Namespace) -> None:
     if not found:
-        print("there are no GoToState machines here")
+        such = "such " if options.state_machine else ""
+        print(f"there are no {such}GoToState machines here")
         return
     rows = [(one.arn.rpartition(":")[2], _what(one)) for one in found]
     for line, one in zip(table(("MACHINE", "DELETE"), rows), (None, *found), strict=True):
