@@ -76,9 +76,9 @@ def add_yes(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--yes", action="store_true", help="do not ask for confirmation; required without a terminal")
 
 
-def add_reason(parser: argparse.ArgumentParser) -> None:
-    """Add --reason."""
-    parser.add_argument("--reason", metavar="TEXT", help="why; recorded in the log, the notice and the input")
+def add_reason(parser: argparse.ArgumentParser, where: str) -> None:
+    """Add --reason. where: what it is recorded in, in words."""
+    parser.add_argument("--reason", metavar="TEXT", help=f"why; recorded in {where}")
 
 
 def check_forms(arn: str | None, first: str | None, second: str | None, names: str) -> str | None:

@@ -19,7 +19,7 @@ def add_to(commands: Any) -> None:
         "reason is kept in a tag: up to 256 letters, digits, spaces and _.:/=+-@.",
         examples=['gotostate hold --stack sfn-resume --reason "the bank is down"'],
     )
-    add_reason(parser)
+    add_reason(parser, "a tag of the function")
     add_options(parser)
     parser.set_defaults(run=_run, check=check_options, parser=parser)
 

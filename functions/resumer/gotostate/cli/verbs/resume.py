@@ -72,7 +72,7 @@ def add_to(commands: Any) -> None:
         help="how to resume: a new execution (gotostate), AWS's native redrive (redrive), or whichever fits (auto); "
         "default: as the tag of its state machine says",
     )
-    add_reason(parser)
+    add_reason(parser, "the log, the notice and the input")
     parser.add_argument(
         "--force",
         action="store_true",
