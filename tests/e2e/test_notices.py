@@ -74,7 +74,7 @@ def test_a_failure_that_stays_is_told(stack: Stack, inbox: Inbox) -> None:
     wanted = {"Failures", "Resumed", "GaveUp"}
     wait_for(lambda: wanted <= metrics(stack, began) or None, f"{wanted} in the log")
     assert given_up["rule"] == "max-attempts"
-    assert given_up["next"] == f"gotostate resume {given_up['execution']}"
+    assert given_up["next"] == f"gotostate resume {given_up['execution']} --stack {stack.name}"
     assert [event["detail"]["outcome"] for event in inbox.received if event["detail"]["original"] == failed] == [
         "resumed",
         "resumed",
