@@ -32,6 +32,22 @@ def test_what_to_type_by_the_rule(action: Action, rule: str, all_steps: tuple[st
     assert first_step(decision, "a", is_enterable=False) == (LOOK if first else None)
 
 
+@pytest.mark.parametrize(
+    "decision",
+    [
+        Decision(Action.PREPARE, "error", ""),
+        Decision(Action.PREPARE, "prepare", ""),
+        Decision(Action.GIVE_UP, "max-attempts", ""),
+        Decision(Action.SKIP, "left-to-parent", "", look="the parent"),
+    ],
+)
+@pytest.mark.parametrize("is_enterable", [True, False])
+def test_each_command_names_the_stack(decision: Decision, is_enterable: bool) -> None:
+    options = ("--stack", "dev")
+    shown = first_step(decision, "a", options, is_enterable=is_enterable)
+    assert all(step.endswith(" --stack dev") for step in (*steps(decision, "a", options), str(shown)))
+
+
 @pytest.mark.parametrize("action", [Action.SKIP, Action.PREPARE])
 def test_another_execution_is_looked_at_instead(action: Action) -> None:
     decision = Decision(action, "left-to-parent", "", look="the parent")

@@ -298,6 +298,27 @@ def test_all_that_a_person_should_know_is_told() -> None:
     assert [remark.rule for remark in found] == ["not-idempotent", "error"]
 
 
+def test_what_is_not_exact_is_told_whatever_aws_could_redrive() -> None:
+    """With another input or definition the native redrive is none of the means."""
+    case = failure(definition=READS, chain=Chain(ARN, 0, None))
+    assert policy.remarks(case, Settings()) == []
+    (remark,) = policy.remarks(case, Settings(), is_redrivable=False)
+    assert (remark.action, remark.rule) == (Action.PREPARE, "execution-input")
+    assert policy.remarks(WITH_A_ROLE, Settings(strategy=Strategy.GOTOSTATE), is_redrivable=False) == []
+    assert [found.rule for found in policy.remarks(WITH_A_ROLE, Settings(), is_redrivable=False)] == ["role"]
+
+
+@pytest.mark.parametrize("strategy", [Strategy.GOTOSTATE, Strategy.AUTO])
+def test_no_room_is_told_by_each_strategy(strategy: Strategy) -> None:
+    case = failure(redrive=Redrive("it failed 15 days ago"))
+    decision = policy.automatic(case, RESUME, Settings(strategy=strategy), no_room="it is too large")
+    assert (decision.action, decision.rule) == (Action.PREPARE, "input-size")
+    assert decision.reason.startswith("it is too large; ")
+    inexact = policy.inexact(case, Settings(strategy=strategy), "it is too large")
+    assert inexact
+    assert inexact.rule == "input-size"
+
+
 @pytest.mark.parametrize(
     ("tags", "default", "expected"),
     [

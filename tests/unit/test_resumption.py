@@ -81,6 +81,7 @@ def test_a_tag_holds_an_arn_as_it_is_where_it_can() -> None:
         == "sha256:1d632c443b0ef07d6538ba3d662ea73e3bb647f2725510379a0f8e13f9c46e9b"
     )
     assert resumption.source_of({}, f"{prefix}-with-GoToState") is None
+    assert resumption.source_of({"gotostate:source": prefix}, f"{prefix}-with-GoToState") is None
     assert resumption.source_of({"gotostate:source": "=110000="}, f"{prefix}orders-with-GoToState") is None
 
 

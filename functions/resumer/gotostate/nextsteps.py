@@ -39,5 +39,5 @@ def first_step(decision: Decision, execution: str, options: Sequence[str] = (), 
     if not found or decision.look:
         return next(iter(found), None)
     # By the rule `prepare` it waits for approval alone.
-    chosen = found[-1] if decision.rule == "prepare" else found[0]
+    chosen = found[1] if decision.rule == "prepare" else found[0]
     return chosen if is_enterable else command("plan", execution, options)

@@ -209,8 +209,7 @@ def _by_means(failure: Failure, settings: Settings, no_room: str | None) -> Deci
     """Decide for the native redrive, or for a person where neither means is right; None: GoToState."""
     if settings.strategy is Strategy.GOTOSTATE:
         return inexact(failure, settings, no_room)
-    obstacle = means.obstacle(failure, no_room)
-    wanted = obstacle.reason if obstacle else ""
+    obstacle, wanted = means.obstacle(failure, no_room), ""
     if settings.strategy is Strategy.REDRIVE:
         wanted = f"{settings.source_of('strategy', 'Strategy')} is redrive"
         # What speaks against GoToState counts where the redrive is impossible.
@@ -223,7 +222,7 @@ def _by_means(failure: Failure, settings: Settings, no_room: str | None) -> Deci
     if why_not:
         cannot = f"it is not redriven: {why_not}"
         return Decision(Action.PREPARE, obstacle.rule, f"{obstacle.reason}; {cannot}; {obstacle.remedy}")
-    return Decision(Action.REDRIVE, "redrive", wanted)
+    return Decision(Action.REDRIVE, "redrive", wanted or obstacle.reason)
 
 
 def _by_parent(failure: Failure) -> Decision | None:

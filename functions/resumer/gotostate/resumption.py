@@ -124,7 +124,7 @@ def source_of(tags: Mapping[str, str], machine_arn: str) -> str | None:
         source_arn = _ESCAPED.sub(lambda match: chr(int(match[1], 16)), tag)
     except (ValueError, OverflowError):
         return None
-    return source_arn if source_arn.rpartition(":")[2] and gotostate_arn(source_arn) == machine_arn else None
+    return source_arn if not source_arn.endswith(":") and gotostate_arn(source_arn) == machine_arn else None
 
 
 def is_built_from(tags: Mapping[str, str], machine_arn: str, source_arn: str) -> bool:
