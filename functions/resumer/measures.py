@@ -24,7 +24,7 @@ SWEPT = "Swept"
 
 
 def count(outcome: Outcome) -> None:
-    """Count an outcome that is told; a failure that comes twice counts once."""
+    """Count an outcome that is announced; a failure that arrives twice counts once."""
     if not is_told(outcome):
         return
     metrics = _metrics()
@@ -37,12 +37,12 @@ def count(outcome: Outcome) -> None:
 
 
 def count_throttled() -> None:
-    """Count a message that goes back to the queue as AWS throttles."""
+    """Count a message that returns to the queue because AWS throttles."""
     _count_alone(THROTTLED, 1)
 
 
 def count_swept(failures: int) -> None:
-    """Count failures that no event brought."""
+    """Count failures that the sweep found and for which no event had arrived."""
     _count_alone(SWEPT, failures)
 
 

@@ -1,4 +1,4 @@
-"""What the button Resume of the widget calls: checks a failure anew, and puts a request on the Resumer's queue."""
+"""The function behind the widget's Resume button: checks a failure again and puts a request on the Resumer's queue."""
 
 import os
 from collections.abc import Mapping
@@ -24,14 +24,14 @@ from gotostate.stepfunctions import StepFunctions
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-# What is kept of the function's time for the answer.
+# Part of the function's time that is reserved for the answer.
 RESERVE_SECONDS = 2.0
 
 logger = Logger(service="request", json_serializer=jsontext.log_line)
 
 
 class RefusedRequestError(GotoStateError):
-    """What was asked for is not passed on; the message says why, and what to do instead."""
+    """The request is not passed on; the message says why, and what to do instead."""
 
 
 def handler(event: Any, context: "LambdaContext") -> str:
@@ -60,9 +60,9 @@ def handler(event: Any, context: "LambdaContext") -> str:
 
 
 def _checked(memory: Memory, event: Any, view: View, context: "LambdaContext") -> Plan:
-    """Read a failure anew and plan what the Resumer will do about it when a person asks.
+    """Read a failure again and plan what the Resumer will do about it when a person asks.
 
-    Raises GotoStateError that says why it may not be asked for, TransientError where that cannot be told now.
+    Raises GotoStateError that says why it may not be requested, TransientError where that cannot be determined now.
     """
     given = event.get("execution") if isinstance(event, Mapping) else None
     if not isinstance(given, str):
@@ -97,14 +97,14 @@ def _checked(memory: Memory, event: Any, view: View, context: "LambdaContext") -
 
 
 def _require_here(arn: ExecutionArn, context: "LambdaContext") -> None:
-    """Raise RefusedRequestError for an execution of another account or region: nothing of those is read."""
+    """Raise RefusedRequestError for an execution of another account or region: nothing is read from there."""
     _, partition, _, region, account = context.invoked_function_arn.split(":")[:5]
     if arn.prefix != f"arn:{partition}:states:{region}:{account}":
         raise RefusedRequestError(f"{arn.text} is not in the account {account} and the region {region}")
 
 
 def _by(view: View) -> str:
-    """Say who asked. Only the dashboard is known, by its own word: nobody vouches for it."""
+    """Say who asked. Only the dashboard is known, and only by its own unverified statement."""
     said = f"somebody on the dashboard {view.dashboard}" if view.dashboard else "somebody on a dashboard"
     return f"{said} of account {view.account}" if view.account else said
 

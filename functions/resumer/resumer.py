@@ -1,4 +1,4 @@
-"""The Resumer: failed executions in, by a queue or as one event, and an outcome for each."""
+"""The Resumer: takes failed executions, from a queue or as one event, and gives an outcome for each."""
 
 import json
 import os
@@ -21,7 +21,7 @@ from gotostate.stepfunctions import StepFunctions
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-# What is kept of the function's time: for the calls of the last recovery, and for the answer.
+# Part of the function's time that is reserved for the calls of the last recovery, and for the answer.
 RESERVE_SECONDS = 3.0
 DEFAULT_SECONDS = 30.0
 # A recovery is not begun with less time than this.
@@ -47,13 +47,13 @@ logger = Logger(service="resumer", json_serializer=jsontext.log_line)
 
 
 def handler(event: Any, context: "LambdaContext") -> dict[str, Any]:
-    """Deal with failed executions.
+    """Process failed executions.
 
     event: an SQS batch, {"Records": [...]}, each body an EventBridge event; answers {"batchItemFailures": [...]}
     with the messages that have to be tried again. Or one EventBridge event; answers its outcome, see outcome.Outcome.
 
-    An event that can never be dealt with is skipped with a reason. Only what may pass (throttling, a missing
-    permission, a wrong setting) is tried again, and ends in the dead-letter queue.
+    An event that can never be processed is skipped with a reason. Only errors that may pass (throttling, a missing
+    permission, a wrong setting) are tried again, and their messages finally go to the dead-letter queue.
     """
     if _is_batch(event):
         if not event["Records"]:
@@ -67,7 +67,7 @@ def handler(event: Any, context: "LambdaContext") -> dict[str, Any]:
 
 
 def _is_batch(event: object) -> bool:
-    """Tell whether an event is a batch of SQS; anything else is taken for one event, and says what is wrong with it."""
+    """Tell whether an event is a batch of SQS; anything else is processed as one event, and its errors are reported."""
     records = event.get("Records") if isinstance(event, dict) else None
     return isinstance(records, list) and all(
         isinstance(record, dict) and isinstance(record.get("messageId"), str) for record in records
@@ -75,7 +75,7 @@ def _is_batch(event: object) -> bool:
 
 
 def _message(record: Any, context: "LambdaContext") -> dict[str, Any]:
-    """Deal with one message of the queue."""
+    """Process one message of the queue."""
     if _seconds_left(context) < LEAST_SECONDS:
         raise ThrottledError("there is no time left in this invocation; the message goes back to the queue")
     try:
@@ -127,7 +127,7 @@ def _let_wait(outcome: Outcome, memory: Memory) -> None:
 
 
 def _announce(outcome: Outcome, memory: Memory) -> None:
-    """Tell an outcome on the bus. What was done is done: where it cannot be told, the log says so."""
+    """Announce an outcome on the bus. The recovery is already done, so a failed announcement is only logged."""
     if not notice.is_told(outcome):
         return
     detail = notice.detail_of(outcome)
@@ -157,7 +157,7 @@ def described(outcome: Outcome) -> dict[str, Any]:
     answer["outcome"] = outcome.outcome.value
     answer["maxAttempts"] = answer.pop("max_attempts")
     answer["delaySeconds"] = answer.pop("delay_seconds")
-    # Lambda cannot send a lone surrogate, as an error's name may hold one that was cut.
+    # Lambda cannot send a lone surrogate, which a truncated error name may contain.
     return {name: encodable(value) if isinstance(value := answer[name], str) else value for name in ANSWERED}
 
 

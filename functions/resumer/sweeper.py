@@ -1,7 +1,7 @@
-"""The sweep: failures that no event brought go on the Resumer's queue, and GoToState machines not needed are deleted.
+"""The sweep: puts failures without an event on the Resumer's queue, and deletes GoToState machines not needed any more.
 
-EventBridge Scheduler invokes it. It keeps nothing: which failures there are, and what became of them, stands in
-ListExecutions and in the functions' logs.
+EventBridge Scheduler invokes it. It keeps no state: ListExecutions and the functions' logs show which failures there
+are and what became of them.
 """
 
 import os
@@ -27,23 +27,23 @@ from gotostate.stepfunctions import StepFunctions, is_denied
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-# What is kept of the function's time for the answer, and for what was begun.
+# Part of the function's time that is reserved for the answer and for finishing work that was begun.
 RESERVE_SECONDS = 5.0
-# So long for the listings of one machine; one that takes longer has what the others leave.
+# Time for the listings of one machine; a machine that takes longer gets the time that the others leave.
 MACHINE_SECONDS = 20.0
 # Housekeeping looks at each machine once a day.
 DAY_SECONDS = 86_400.0
-# A deletion is begun with so much time left.
+# A deletion is begun only if this much time is left.
 DELETION_SECONDS = cleaning.SETTLE_SECONDS + 120.0
 
 logger = Logger(service="sweeper", json_serializer=jsontext.log_line)
 
 
 def handler(event: Any, context: "LambdaContext") -> dict[str, int]:
-    """Sweep once, and answer what was done, in numbers.
+    """Sweep once, and return the numbers of what was done.
 
-    event: not used. Harmless at any time and beside itself: the Resumer decides about each failure by its own rules,
-    and starts one execution for it.
+    event: not used. Harmless at any time, even if two sweeps run at once: the Resumer decides about each failure by its
+    own rules, and starts one execution for it.
     """
     logger.set_correlation_id(getattr(context, "aws_request_id", None))
     aws = _aws()
@@ -63,7 +63,7 @@ def handler(event: Any, context: "LambdaContext") -> dict[str, int]:
 
 
 def _sweep(aws: StepFunctions, context: "LambdaContext", now: float, rate: float, answer: dict[str, int]) -> None:
-    """Put on the queue what failed and was not dealt with. Raises ThrottledError when some machines were not read."""
+    """Put failures that were not processed on the queue. Raises ThrottledError when some machines were not read."""
     since, until = sweep.window(now, rate)
     listed: list[Listed] = []
     stopped: ThrottledError | None = None
@@ -91,7 +91,7 @@ def _sweep(aws: StepFunctions, context: "LambdaContext", now: float, rate: float
         answer["machines"] += 1
     answer["failures"] = len(listed)
     _set_deadline(aws, context)
-    # After the listings, so that what was dealt with meanwhile is known.
+    # After the listings, so that failures that were processed meanwhile are known.
     dealt_with = _dealt_with(aws, since) if listed else {}
     queue = Queue(aws)
     for failed in sweep.missed(listed, since, until, dealt_with):
@@ -104,7 +104,7 @@ def _sweep(aws: StepFunctions, context: "LambdaContext", now: float, rate: float
 
 
 def _dealt_with(aws: StepFunctions, since: float) -> sweep.Outcomes:
-    """Return what the Resumer and earlier sweeps logged of failures since a time."""
+    """Return the outcomes of failures that the Resumer and earlier sweeps have logged since a time."""
     logs = Logs(aws)
     found = logs.outcomes(os.environ["RESUMER_LOG_GROUP"], since)
     for execution, times in logs.outcomes(os.environ["SWEEPER_LOG_GROUP"], since).items():
@@ -113,7 +113,7 @@ def _dealt_with(aws: StepFunctions, since: float) -> sweep.Outcomes:
 
 
 def _keep_house(aws: StepFunctions, context: "LambdaContext", now: float, rate: float, answer: dict[str, int]) -> None:
-    """Delete what has not run for so many days. Raises ThrottledError."""
+    """Delete machines and versions that have not run for KEEP_DAYS days. Raises ThrottledError."""
     days = _keep_days()
     doomed: list[Found] = []
     for found in _looked_at(aws, context, now, rate, days):
@@ -135,9 +135,9 @@ def _keep_house(aws: StepFunctions, context: "LambdaContext", now: float, rate: 
 
 
 def _looked_at(aws: StepFunctions, context: "LambdaContext", now: float, rate: float, days: int) -> Iterator[Found]:
-    """Yield the GoToState machines whose turn it is, and those of which a deletion was not finished.
+    """Yield the GoToState machines whose turn it is, and those whose deletion was not finished.
 
-    days: for how many they are kept; 0: for ever, so that only the latter are looked at.
+    days: for how many they are kept; 0: forever, so that only the latter are looked at.
     """
     keep = days * DAY_SECONDS or float("inf")
     _set_deadline(aws, context)
@@ -156,7 +156,7 @@ def _looked_at(aws: StepFunctions, context: "LambdaContext", now: float, rate: f
         except ThrottledError as error:
             logger.info("not looked at", extra={"stateMachine": arn, "reason": str(error)})
             if aws.pace.is_slow("list_executions"):
-                # What was found is deleted, if there is time; the next sweep continues.
+                # The machines found so far are deleted, if there is time; the next sweep continues.
                 return
         except Exception as error:  # noqa: BLE001  one machine that cannot be read does not keep the others
             logger.warning("not looked at", extra={"stateMachine": arn, "reason": str(error)})

@@ -22,7 +22,7 @@ from gotostate.stepfunctions import StepFunctions
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-# What is kept of the function's time for the answer.
+# Part of the function's time that is reserved for the answer.
 RESERVE_SECONDS = 2.0
 # How far the time of a failure may be from the one that the widget was given: it went through JSON.
 SAME_SECONDS = 1.0
@@ -56,7 +56,7 @@ def handler(event: Any, context: "LambdaContext") -> str:
     event: the widget's parameters with widgetContext, answered with the list; {"describe": true} with Markdown;
     {"chain": ARN, "failedAt": seconds}, which the list's own buttons send, with the drawing of one chain.
 
-    Whatever is wrong is said in HTML, as a dashboard shows the error of a function as it is.
+    Errors are answered as HTML, because a dashboard shows a function's error as it is.
     """
     if isinstance(event, Mapping) and event.get("describe"):
         return DOCUMENTATION
@@ -101,7 +101,7 @@ def _answer(memory: Memory, event: Any, view: View, context: "LambdaContext") ->
 
 
 def _row(memory: Memory, event: Mapping[str, Any], now: float) -> Row:
-    """Read one failure anew. Raises WidgetError, ArnError."""
+    """Read one failure again. Raises WidgetError, ArnError."""
     given = event["chain"]
     if not isinstance(given, str):
         raise WidgetError("the event names no execution")
@@ -126,7 +126,7 @@ def _row(memory: Memory, event: Mapping[str, Any], now: float) -> Row:
 
 
 def _machines(memory: Memory, pattern: str) -> list[str]:
-    """Return the ARNs of the state machines that the stack deals with and that this function may read."""
+    """Return the ARNs of the state machines that the stack processes and that this function may read."""
     readable = os.environ.get("STATE_MACHINE_NAMES", "*")
     mode = settings_from(os.environ).default_mode
     found = sources.of_stack(memory.aws, mode, readable, memory)

@@ -1,4 +1,4 @@
-"""AWS's clock, as the answers of Step Functions tell it, for a memory that dates by it what it looks at."""
+"""AWS's clock, read from the responses of Step Functions, so that a memory can date its observations by it."""
 
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
@@ -6,14 +6,14 @@ from typing import Any
 
 from gotostate.memory import Memory
 
-# Once for each client, however often a memory is asked for failures.
+# Registered once per client, however often a memory is asked for failures.
 _ONCE = "gotostate-awsclock"
 
 
 def listen(memory: Memory) -> None:
-    """Let a memory take in the Date of each answer of Step Functions from now on.
+    """Pass the Date header of each response of Step Functions to a memory from now on.
 
-    Who reads failures of the past needs it: their own times do not tell that they are past.
+    Code that reads past failures needs this: the failures' own times do not show how long ago they were.
     """
 
     def hear(parsed: Mapping[str, Any], **_: Any) -> None:

@@ -5,15 +5,15 @@ from gotostate.resumption import mark_number
 from gotostate.settings import Settings
 
 LONGEST_QUEUE_DELAY = 900
-# A wait is not grown more often: at the highest rate, 100, a float would overflow at the 154th time.
+# The wait grows at most this many times: at the highest rate, 100, a float would overflow at the 154th time.
 MOST_STEPS = 100
 
 
 def delay_seconds(failure: Failure, settings: Settings) -> int:
     """Return how long a resume waits before it enters its state.
 
-    It grows with each attempt; the jitter, a half either way, follows from the failure, so that a second
-    delivery of the same failure gives the same input.
+    The wait grows with each attempt. The jitter, up to half of it either way, is derived from the failure, so that a
+    second delivery of the same failure gives the same input.
     """
     grown = settings.backoff_seconds * settings.backoff_rate ** min(failure.tries, MOST_STEPS)
     jitter = 0.5 + mark_number(failure.resumed_name) % 1_000 / 1_000

@@ -21,7 +21,7 @@ class Bus:
         return self._aws.connect("events")
 
     def put(self, detail: dict[str, Any]) -> None:
-        """Put one event. Raises TransientError when EventBridge does not take it, which it says in a good answer."""
+        """Put one event. Raises TransientError when EventBridge rejects it, which a successful response can report."""
         entry = {
             "Source": SOURCE,
             "DetailType": DETAIL_TYPE,
@@ -34,7 +34,7 @@ class Bus:
 
 
 class Topic:
-    """The stack's SNS topic for what needs a person; made once, connects when first used."""
+    """The stack's SNS topic for outcomes that need a person; made once, connects when first used."""
 
     def __init__(self, aws: StepFunctions) -> None:
         self._aws = aws

@@ -1,4 +1,4 @@
-"""What the tasks of a definition call: what runs again, in words, before anybody confirms it."""
+"""The calls that a definition's tasks make, in words, so that people see what runs again before they confirm it."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import Any
 
 from gotostate.definition import Definition, with_inner
 
-# Of a call's arguments, what it acts on: the first of these that is a text.
+# The arguments that name a call's target; the first one that is a string counts.
 _TARGETS = (
     "FunctionName",
     "StateMachineArn",
@@ -20,7 +20,7 @@ _TARGETS = (
     "ApiEndpoint",
 )
 _PATTERNS = (".waitForTaskToken", ".sync:2", ".sync")
-# A definition may hold a text of any length there; an event and a mail that tell of it are limited to 256 KiB.
+# A definition may have a string of any length there; an event or a mail that contains it is limited to 256 KiB.
 _LONGEST = 256
 
 

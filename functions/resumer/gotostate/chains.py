@@ -14,7 +14,7 @@ from gotostate.events import ENDED_BADLY
 from gotostate.executions import Execution, ListedExecution
 
 _RESUMED = re.compile(r"(?P<original>.*)-resume-(?P<attempt>[1-9][0-9]*)-(?P<failed>[0-9a-f]{8})[0-9a-f]{8}", re.DOTALL)
-# What differs between the resumes of one execution, which failed, was redriven and failed again.
+# The length of the name's ending, which alone differs between the resumes of an execution that failed more than once.
 _ENDING = 8
 
 
@@ -60,7 +60,7 @@ class Link:
 
     @property
     def taken_up(self) -> float:
-        """When it began, or was redriven last."""
+        """When it was started or last redriven, whichever is later."""
         return max(self.started or 0.0, self.redriven or 0.0)
 
     @property
@@ -87,7 +87,7 @@ class Listed:
 
     @property
     def is_cut(self) -> bool:
-        """Tell whether the original is in no listing: a redrive made it succeed, or AWS keeps it no more."""
+        """Tell whether the original is in no listing: a redrive made it succeed, or AWS no longer keeps it."""
         return self.chain[0].attempt > 0
 
     @property
@@ -103,7 +103,7 @@ class Listed:
 
     @cached_property
     def newest_failed(self) -> Link | None:
-        """The one of those that have failed that was started or redriven last; None where all of them run on."""
+        """The failed execution that was started or redriven last; None if none has failed."""
         return max((link for link in self.chain if link.has_failed), key=_lately, default=None)
 
     @property
@@ -122,7 +122,7 @@ class Listed:
         return self.newest.status == "SUCCEEDED"
 
     def has_failed_in(self, since: float, until: float | None) -> bool:
-        """Tell whether the original or one of its resumes failed in a time."""
+        """Tell whether the original or one of its resumes failed in a period."""
         times = (self.failed_at, *(time for link in self.chain for time in link.failures))
         return any(since <= time and (until is None or time <= until) for time in times)
 
@@ -137,7 +137,7 @@ class Join:
     def __init__(self, built: Iterable[ListedExecution]) -> None:
         self._resumes: dict[str, list[Link]] = defaultdict(list)
         self._by_hand: list[ListedExecution] = []
-        # Resumes that no chain holds yet.
+        # Resumes that do not belong to a chain yet.
         self._left: dict[str, Link] = {}
         for one in built:
             if named := _RESUMED.fullmatch(_name_of(one.arn)):
@@ -152,7 +152,7 @@ class Join:
         return bool(self._left)
 
     def begun_by_hand(self, *statuses: str) -> Iterator[ListedExecution]:
-        """Yield what resumes nothing by its name and is in one of these statuses; what runs only if redriven."""
+        """Yield executions in one of these statuses whose names mark no resume; running ones only if redriven."""
         found = (one for one in self._by_hand if one.status in statuses)
         return (one for one in found if one.status != "RUNNING" or one.redrive_count)
 
@@ -166,14 +166,14 @@ class Join:
         for link in sorted(self._left.values(), key=lambda link: link.attempt):
             by_failure[_stem_of(link)].append(link)
         for resumes in by_failure.values():
-            # What resumes one of these is in its chain.
+            # Resumes that an earlier chain already contains are left out.
             if first := [link for link in resumes if link.execution in self._left]:
                 for link in first:
                     del self._left[link.execution]
                 yield self._followed(first)
 
     def _followed(self, first: list[Link]) -> tuple[Link, ...]:
-        """Add to executions of a chain all that resume them."""
+        """Return some executions of a chain with all their resumes, and theirs, in order."""
         chain, waiting = list[Link](), list(first)
         while waiting:
             chain.append(link := waiting.pop())

@@ -2,10 +2,10 @@
 
 A start that races with the deletion is not lost. AWS ends the executions of a machine that is deleted at their next
 transition (https://docs.aws.amazon.com/step-functions/latest/apireference/API_DeleteStateMachine.html), so it has to
-be certain that none begins. Executions are started by version alone, and no version is published of a machine without
-its source tag (machines.py). So: take the tag away, delete the versions, wait until whoever saw the tag is done, and
-delete the machine if it still has no version and nothing runs. Until then a start is refused and the message comes
-back; after it the machine is built anew.
+be certain that none begins. Executions are started only by version, and no version is published of a machine without
+its source tag (machines.py). So: remove the tag, delete the versions, wait until every process that saw the tag is
+done, and delete the machine if it still has no version and nothing runs. Until then a start is refused and the message
+returns to the queue; after that the machine is built again.
 """
 
 import logging
@@ -34,7 +34,7 @@ from gotostate.stepfunctions import Revision, StepFunctions
 # A tag that was read is trusted for a minute, the index of all tags may be a minute behind, and a Resumer ends after
 # half a minute (memory.py, template.yaml).
 SETTLE_SECONDS = 180.0
-# DeleteStateMachineVersion is answered once a second. What is left is for the next time.
+# AWS allows one DeleteStateMachineVersion per second. The next run deletes the rest.
 MOST_VERSIONS = 20
 
 _log = logging.getLogger(__name__)
@@ -44,9 +44,9 @@ _log = logging.getLogger(__name__)
 class Found:
     """A GoToState machine that was looked at.
 
-    stays: why it is not deleted; None where it is to be. versions: ARNs of those that are to be deleted, all of them
-    where the machine is. was_left: whether a deletion of it was begun and not finished. latest: when it ran last, in
-    seconds since the epoch. keep, everything: what was asked for.
+    stays: why it is not deleted; None if it is to be deleted. versions: ARNs of the versions to delete; all of them if
+    the machine is to be deleted. was_left: whether a deletion of it was begun and not finished. latest: when it ran
+    last, in seconds since the epoch. keep, everything: as the caller gave them.
     """
 
     arn: str
@@ -77,7 +77,7 @@ def look(aws: StepFunctions, arn: str, marks: Marks, *, now: float, keep: float,
         reason = f"it has {len(versions)} versions; the old ones are deleted first"
     if reason is None:
         old = [version for version, _ in versions]
-    # Of a machine that may be somebody else's nothing is given back.
+    # The tag is not put back on a machine that may be somebody else's.
     left = marks.source is not None and marks.was_left(now) and not built.is_deleting
     return Found(arn, marks, reason, tuple(old), left, built.use.latest, keep, everything)
 
@@ -85,19 +85,19 @@ def look(aws: StepFunctions, arn: str, marks: Marks, *, now: float, keep: float,
 def delete_versions(aws: StepFunctions, found: Found) -> list[str]:
     """Delete old versions of a machine that stays, a few at a time; return the ARNs of those that were deleted.
 
-    Executions that run go on, and a start of a version that is gone finds or publishes another one.
+    Running executions continue, and a start that finds its version deleted uses or publishes another one.
     """
     return delete_idle(aws, found.versions, MOST_VERSIONS)
 
 
 def delete_idle(aws: StepFunctions, version_arns: Iterable[str], most: int) -> list[str]:
-    """Delete versions that nothing runs, so many at most; return the ARNs of those that were deleted."""
+    """Delete versions that no running execution uses, `most` at most; return the ARNs of those that were deleted."""
     idle = (arn for arn in version_arns if not aws.is_running(arn))
     return list(islice((arn for arn in idle if _is_deleted(aws, arn)), most))
 
 
 def restore(aws: StepFunctions, found: Found) -> None:
-    """Give a machine its source tag back, by which it is built and started again; a warning where that cannot be."""
+    """Put back a machine's source tag, so that it can be updated and started again; logs a warning if that fails."""
     try:
         aws.tag(found.arn, {SOURCE_TAG: found.marks.source_tag})
         aws.untag(found.arn, DELETING_TAG)
@@ -114,8 +114,8 @@ def delete(
 ) -> list[str]:
     """Delete machines; return the ARNs of those that were. It waits for three minutes, once for all of them.
 
-    A machine that somebody has used meanwhile stays, and one that cannot be deleted is as it was, without versions.
-    Raises ThrottledError when there is no time to wait.
+    A machine that somebody has used meanwhile stays. One that cannot be deleted gets its source tag back, but has no
+    versions. Raises ThrottledError when there is no time to wait.
     """
     begun: list[Found] = []
     deleted: list[str] = []
@@ -142,7 +142,7 @@ def delete(
 
 
 def _close(aws: StepFunctions, found: Found, now: float) -> bool:
-    """Let nobody start a machine any more; False where that cannot be, with a warning."""
+    """Prevent further starts of a machine; False, with a warning, if that fails."""
     try:
         # In this order, so that the machine is known to be ours whenever we are stopped.
         aws.tag(found.arn, {DELETING_TAG: deleting_tag(found.marks.source_tag, now)})
@@ -158,7 +158,7 @@ def _close(aws: StepFunctions, found: Found, now: float) -> bool:
 
 
 def _is_closed(aws: StepFunctions, found: Found, now: float) -> bool:
-    """Tell whether a machine may be deleted still: nobody has used it, or given it its tag back."""
+    """Tell whether a machine may still be deleted: nobody has used it or put its tag back."""
     try:
         tags = aws.tags(found.arn)
         if SOURCE_TAG in tags or DELETING_TAG not in tags:
@@ -171,7 +171,7 @@ def _is_closed(aws: StepFunctions, found: Found, now: float) -> bool:
 
 
 def _is_deleted(aws: StepFunctions, version_arn: str) -> bool:
-    """Delete a version; False, with a warning, for one that AWS keeps, as that of an alias."""
+    """Delete a version; False, with a warning, if AWS refuses, for example because an alias points to it."""
     try:
         aws.delete_version(version_arn)
     except ThrottledError:

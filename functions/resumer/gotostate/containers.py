@@ -11,11 +11,11 @@ from typing import Any
 from gotostate import jsontext
 from gotostate.definition import ROUTER_MARK, Definition, assigned_by, with_inner
 
-# The variable that holds, at each depth, the numbers of a container's elements in the record. Each depth has one of
-# its own, as an inner scope may not assign a variable of an outer one.
+# The variable that holds the numbers of a container's elements in the record. Each depth has its own variable, as an
+# inner scope may not assign a variable of an outer one.
 _VARIABLE = re.compile(r"gotostate\d")
 _TOLERATES = ("ToleratedFailureCount", "ToleratedFailurePercentage")
-# Functions of JSONata, and what of the context object is not the same in each execution; in doubt it is not.
+# JSONata functions and context object fields that may differ in each execution; in doubt, they are taken to differ.
 _CHANGING = re.compile(
     r"\$(shuffle|random|now|millis|uuid)\b"
     r"|(\$\$|\$states\s*\.\s*context)(?!\s*\.\s*(Execution\s*\.\s*Input|Map)\b)"
@@ -24,14 +24,15 @@ _PLAIN_PATH = re.compile(r"\$(\w*)((?:\.\w+|\['[^']*'\])*)")
 _PATH_STEP = re.compile(r"\.(\w+)|\['([^']*)'\]")
 ADDED_COMMENT = ROUTER_MARK + ": goes on inside."
 _ADDED_NAME = re.compile(r"GoToState (Inside|Take|Which|Fill|Input|Enter|Done|Begin) \d+( \d+)?")
-# What a container makes its branches' input or its items of: where it differs, finished ones do not fit any more.
+# The fields from which a container makes its branches' input or its items: if one of them differs, the finished
+# branches and iterations do not fit any more.
 _MADE_OF = ("Type", "InputPath", "Parameters", "Arguments", "ItemsPath", "Items", "ItemSelector")
 
 Scope = Mapping[str, Any]
 
 
 def variable(depth: int) -> str:
-    """Name the variable that a container's elements are found by; depth is 0 at the top level."""
+    """Name the variable by which a container's elements are found; depth is 0 at the top level."""
     return f"gotostate{depth}"
 
 
@@ -47,7 +48,7 @@ def is_distributed(state: Mapping[str, Any]) -> bool:
 
 
 def scopes(state: Mapping[str, Any]) -> Sequence[Scope]:
-    """Return the branches of a Parallel, or the one item processor of an inline Map; nothing of another state."""
+    """Return the branches of a Parallel, or the one item processor of an inline Map; nothing for any other state."""
     if state.get("Type") == "Parallel":
         found = state.get("Branches", [])
     elif state.get("Type") == "Map" and not is_distributed(state):
@@ -119,7 +120,7 @@ def _at(path: object, value: Any, variables: Mapping[str, str]) -> Any:
 
 
 def changed_field(one: Mapping[str, Any], other: Mapping[str, Any]) -> str | None:
-    """Name the first field by which two containers, or what they hold, make other branches or iterations."""
+    """Name the first field whose difference makes two containers, or nested ones, run other branches or iterations."""
     if len(scopes(one)) != len(scopes(other)):
         return "Branches"
     for field in _MADE_OF:
@@ -151,7 +152,7 @@ def _hindrances(state: Mapping[str, Any], *, jsonata: bool) -> Iterator[str]:
         yield "it tolerates failures (ToleratedFailure...), and which iterations failed is not recorded"
     if state.get("QueryLanguage", language) != language:
         yield "its query language is not the state machine's"
-    # They get a member more, which has to be told apart when it is taken out again.
+    # Each Assign gets one more member, which has to be distinguishable when it is removed again.
     if any("Assign" in rule and not _has_members(rule["Assign"]) for rule in (state, *state.get("Catch", []))):
         yield "an Assign of it is empty or no object"
     selector = state.get("ItemSelector", state.get("Parameters", {}))

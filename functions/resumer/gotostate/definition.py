@@ -1,4 +1,4 @@
-"""A state machine definition: its text as AWS holds it, and the questions that are asked of it."""
+"""A state machine definition: its text as AWS keeps it, and queries on it."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -27,7 +27,7 @@ _OPENED = re.compile(r' Goes on inside (".*")\.$', re.DOTALL)
 _ROUTER_START = re.compile(r"GoToState( \d+)?")
 _ROUTER_STATE = re.compile(r"GoToState( [A-Z][a-z]+)?( \d+)?")
 
-# What reads a definition goes down into it, and Python goes no deeper than a thousand calls.
+# Definitions are read recursively, and Python's recursion limit is a thousand calls.
 DEEPEST = 200
 
 
@@ -66,7 +66,7 @@ class Definition:
 
     @property
     def states(self) -> Mapping[str, Any]:
-        """All top-level states, those of a router among them."""
+        """All top-level states, including those of a router."""
         states: Mapping[str, Any] = self.document["States"]
         return states
 
@@ -90,8 +90,8 @@ class Definition:
     def router_states(self) -> frozenset[str]:
         """Names of the states that gotostate added; empty for a definition that is not a GoToState one.
 
-        They are found by following the router from its start, and each has its name and its Comment: a state
-        that people copied out of another GoToState machine, Comment and all, is their own.
+        They are found by following the router from its start, and each has to have a router state's name and Comment:
+        a state that people copied out of another GoToState machine, Comment and all, is their own.
         """
         start = self.document["StartAt"]
         state = self.states[start]
@@ -124,14 +124,14 @@ class Definition:
 
     @property
     def route(self) -> tuple[str, str | None]:
-        """Return, of a GoToState definition, the source's StartAt and the state that `true` goes to, if any."""
+        """Return a GoToState definition's source StartAt and the state that `true` goes to, if any."""
         rules = self.document["States"][self.document["StartAt"]]["Choices"]
         target = rules[ROUTE_TARGET]["Next"]
         return rules[ROUTE_START]["Next"], None if target in self.router_states else target
 
     @property
     def opened(self) -> str | None:
-        """Name, in a GoToState definition, of the Parallel or Map that was opened (inside.py), if one was."""
+        """Name of the Parallel or Map that was opened in a GoToState definition (inside.py), if one was."""
         found = _OPENED.search(self.states[self.document["StartAt"]].get("Comment", "")) if self.is_gotostate else None
         if found is None or not jsontext.is_json(found[1]):
             return None
@@ -232,7 +232,7 @@ def states_within(container: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[s
 
 
 def _require_shape(name: str, state: Mapping[str, Any]) -> None:
-    """Raise DefinitionError unless the fields that are read of a state have the types that AWS demands."""
+    """Raise DefinitionError unless the fields of a state that we read have the types that AWS demands."""
     for listed in ("Catch", "Choices", "Branches"):
         found = state.get(listed, [])
         if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):

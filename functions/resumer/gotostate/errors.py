@@ -1,4 +1,4 @@
-"""What can go wrong, by name; each message says what is the matter and what to do about it."""
+"""The errors, by name; each message says what is wrong and what to do about it."""
 
 
 class GotoStateError(Exception):
@@ -10,7 +10,7 @@ class ArnError(GotoStateError):
 
 
 class ReportError(GotoStateError):
-    """The event is none that a recovery can begin with."""
+    """The event is not one that can start a recovery."""
 
 
 class DefinitionError(GotoStateError):
@@ -22,7 +22,7 @@ class HistoryError(GotoStateError):
 
 
 class UnclearError(GotoStateError):
-    """It cannot be told, or not be handed on, what was done inside a container: the whole of it runs again."""
+    """The progress inside a container cannot be determined or passed on, so the whole container runs again."""
 
 
 class RefusedError(GotoStateError):
@@ -50,19 +50,19 @@ class NothingToResumeError(GotoStateError):
 
 
 class NotSkippableError(GotoStateError):
-    """The execution cannot go on after the state in which it failed."""
+    """The execution cannot continue after the state in which it failed."""
 
 
 class UnconfirmedError(GotoStateError):
-    """Nobody confirmed what was asked for, so that nothing was done."""
+    """Nobody confirmed the request, so that nothing was done."""
 
 
 class NeedsForceError(GotoStateError):
-    """What was asked for may run work twice; it takes --force."""
+    """The request may run work twice, so it needs --force."""
 
 
 class UnknownStateError(GotoStateError):
-    """The state that was asked for is not a top-level state of the definition."""
+    """The requested state is not a top-level state of the definition."""
 
 
 class InputError(GotoStateError):

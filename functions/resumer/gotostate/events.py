@@ -96,8 +96,8 @@ def succeeded_output(event: HistoryEvent) -> str | None:
 def seconds(value: object) -> float | None:
     """Return a point in time as seconds since the epoch, from what boto3, a file or an event gives; None for others.
 
-    A number of more than 1e11 is taken for milliseconds, as status-change events give them. What is no time of the
-    years 1970 to 9999 as a number is none at all: whoever may send to the queue can write anything.
+    A number of more than 1e11 is taken for milliseconds, as status-change events give them. A number that is no time in
+    the years 1970 to 9999 gives None: anyone who may send to the queue can write anything.
     """
     if isinstance(value, datetime):
         return value.timestamp()

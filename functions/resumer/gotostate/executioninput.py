@@ -7,7 +7,7 @@ from typing import Any
 # `$$` or `$states`, and what a path takes from it. A JSONata path may be written with spaces, comments and quotes.
 _JSONPATH_CONTEXT = re.compile(r"\$\$((?:\.\w+|\[\s*['\"]\w+['\"]\s*\])*)")
 _JSONATA_STATES = re.compile(r"\$states(?!\w)")
-# A comment is taken in one way alone and ends at the next $states, so that a text is read once, whatever is in it.
+# A comment matches in one way only and ends at the next $states, so that any text is scanned only once.
 _JSONATA_SPACE = r"(?:\s|/\*(?:(?!\*/|\$states).)*+\*/)*+"
 _JSONATA_STEP = re.compile(rf"""{_JSONATA_SPACE}\.{_JSONATA_SPACE}(?:(\w+)|`([^`]*)`|"([^"]*)"|'([^']*)')""", re.DOTALL)
 _FIELD = re.compile(r"\w+")
@@ -34,14 +34,14 @@ def _strings(value: Any) -> Iterator[str]:
 
 def _reads(text: str) -> bool:
     paths = [_FIELD.findall(match[1]) for match in _JSONPATH_CONTEXT.finditer(text)]
-    # A shorter path, as $$ or $$.Execution, hands on an object that holds the input.
+    # A shorter path, such as $$ or $$.Execution, passes on an object that contains the input.
     return any(path[:2] == _EXECUTION_INPUT[: len(path[:2])] for path in paths) or any(
         _may_reach_execution_input(_jsonata_steps(text, match.end())) for match in _JSONATA_STATES.finditer(text)
     )
 
 
 def _may_reach_execution_input(steps: Iterator[str]) -> bool:
-    """Read the steps behind $states, no further than they lead to the input."""
+    """Tell whether the steps after $states may lead to the execution's input."""
     first = next(steps, "")
     if first != "context":
         return first not in _NOT_CONTEXT

@@ -80,7 +80,7 @@ class Failure:
 
     @property
     def tries(self) -> int:
-        """How often work was taken up before this failure: the resumes and the redrives in its chain."""
+        """How many resumes and redrives its chain had before this failure."""
         return self.chain.attempt + self.chain.redrives + self.redrives
 
     @property

@@ -1,4 +1,4 @@
-"""Where an execution ended, with what input and which variables, told from its history alone.
+"""Where an execution ended, with what input and which variables, as its history alone shows.
 
 Execution at the top level of a state machine is sequential and state names are unique in a machine,
 so the last StateEntered event that names a top-level state is the state in which the execution
@@ -19,7 +19,7 @@ from gotostate.events import HistoryEvent, details_of, payload, succeeded_output
 from gotostate.progress import Steps
 from gotostate.visits import Ending, Reader, Reported, Trail, Visit, add_older
 
-# A Fail state is resumed before it, at work that can be done again; Pass, Wait and Choice do none.
+# An execution that ended in a Fail state is resumed at an earlier state that does work; Pass, Wait and Choice do none.
 WORK = ("Task", "Map", "Parallel")
 
 # A state's own work is done; what may still fail is its ResultSelector, Output, ResultPath or Assign.
@@ -58,13 +58,13 @@ class Why(StrEnum):
 
 @dataclass(frozen=True)
 class FailurePoint:
-    """Where and why an execution ended, and from where it can go on.
+    """Where and why an execution ended, and from where it can continue.
 
     ended_in: name of the state it ended in; None if it entered none.
     resume_from: name of the state to enter again; None where there is nothing to resume.
     input: that state's input as JSON text; None with resume_from.
     variables: name to JSON text, as they stood when that state was entered.
-    output: JSON text of what finished work gave, where that work needs no repeat (Why.FINISHED, Why.DONE).
+    output: JSON text of the output of finished work that need not be repeated (Why.FINISHED, Why.DONE).
     steps: what happened inside a Parallel or Map, where that is the state to resume from; None otherwise.
     failed_state: the state that AWS names as the one that failed, also inside a container; None where it names none.
     held: JSON text of the variable by which an opened container finds its record (inside.py), as it stood then.
@@ -89,7 +89,7 @@ def locate(
     reported: Reported | None = None,
     every_event: bool = False,
 ) -> FailurePoint:
-    """Find the top-level state in which an execution ended, and from which it can go on.
+    """Find the top-level state in which an execution ended, and the one from which it can continue.
 
     events: newest first, as GetExecutionHistory returns them with reverseOrder. Reading stops as
     soon as the answer is known, so a lazy iterator of pages costs only the pages it needs; only a
@@ -197,7 +197,7 @@ def _failed_state(reader: Reader) -> str | None:
 
 
 def _judge(trail: Trail, definition: Definition, last: Visit, error: str | None) -> tuple[Why, str | None]:
-    """Tell by which rule the last state is entered again, and what its finished work gave, if it is on record.
+    """Tell by which rule the last state is entered again, and the output of its finished work, if it is on record.
 
     error: the error with which the execution ended.
     """
@@ -208,7 +208,7 @@ def _judge(trail: Trail, definition: Definition, last: Visit, error: str | None)
     failed_state = definition.all_states.get(str(trail.evaluation.get("state")), {})
     after_work = str(trail.evaluation.get("location", "")).startswith(_AFTER_WORK)
     if container:
-        # What succeeded last may be a sibling of what failed, unless processing failed.
+        # The work that succeeded last may be a sibling of the work that failed, unless processing failed.
         done = error in PROCESSING_ERRORS and kind in (*_CONTAINER_SUCCEEDED, *_TASK_SUCCEEDED)
     else:
         done = kind in _TASK_SUCCEEDED
@@ -226,8 +226,8 @@ def _before_fail(reader: Reader, fail: Visit, definition: Definition, *, to_star
         if visit.name not in definition.router_states:
             if visit.caught and not caught_is_known:
                 caught_is_known = True
-                # The way on from a Catch is its own until it comes to a state that the normal way leads to as well:
-                # from there on the error was dealt with, and the Fail state has another reason.
+                # The path after a Catch is part of the error handling until it reaches a state that the normal path
+                # leads to as well: from there on the error was handled, and the Fail state has another reason.
                 if not set(between) & set(definition.reachable(visit.name, by_catch=False)):
                     variables = {}
                     if to_start:

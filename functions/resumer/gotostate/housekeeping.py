@@ -11,7 +11,7 @@ from gotostate.resumption import OPT_IN_TAG, SOURCE_TAG
 # While a machine is being deleted it has this tag in place of its source tag: nobody publishes a version of a machine
 # whose source is not known (machines.py), and without a version none is started.
 DELETING_TAG = f"{OPT_IN_TAG}:deleting"
-# A deletion takes no longer: it is the most that Lambda gives a function.
+# A deletion takes no longer than this, Lambda's longest time-out.
 DELETION_SECONDS = 900.0
 
 
@@ -36,7 +36,7 @@ class Marks:
         return cls(resumption.source_of({SOURCE_TAG: tag}, machine_arn), tag, began)
 
     def was_left(self, now: float) -> bool:
-        """Tell whether whoever began to delete the machine cannot be at it any more."""
+        """Tell whether the process that began to delete the machine cannot be running any more."""
         return self.deleting_since is not None and now - self.deleting_since >= DELETION_SECONDS
 
 
@@ -97,8 +97,8 @@ def is_foreign(built: Built) -> str | None:
 def stays(built: Built, *, now: float, keep: float, everything: bool = False) -> str | None:
     """Say why a GoToState machine is not deleted; None where it may be.
 
-    keep: seconds for which what has not run is kept. everything: for those who remove the stack: what was used lately,
-    and what is on record of a failure, counts for nothing.
+    keep: for how many seconds an unused machine is kept. everything: for those who remove the stack: recent use and
+    failures on record are ignored.
     """
     if reason := is_foreign(built):
         return reason
@@ -128,7 +128,7 @@ def _is_needed(built: Built, before: float) -> str | None:
 def old_versions(
     versions: Sequence[tuple[str, float | None]], use: Use, *, now: float, keep: float, everything: bool = False
 ) -> Iterator[str]:
-    """Yield the ARNs of the versions that nothing has run for so long, the oldest first; never the newest one.
+    """Yield the ARNs of the versions that have not been used for `keep` seconds, oldest first; never the newest one.
 
     versions: ARN and time of publication, the newest first.
     """

@@ -1,8 +1,8 @@
-"""An opened Parallel or Map: each of its branches and iterations can be entered in the middle, or be passed.
+"""An opened Parallel or Map: each of its branches and iterations can be entered in the middle or skipped.
 
-One container at the top level is opened, and those that are nested in it. Each scope gets a small router in front
-that reads, from the execution's input, what this branch or iteration had done: docs/inside.md has the contract.
-Everything else of the definition is left byte for byte, and to close gives the source back byte for byte.
+One top-level container is opened, with those that are nested in it. Each scope gets a small router in front that
+reads the progress of its branch or iteration from the execution's input: docs/inside.md has the contract.
+Everything else in the definition stays byte for byte the same, and closing restores the source byte for byte.
 """
 
 from collections.abc import Iterator, Mapping
@@ -68,11 +68,11 @@ class _Edits:
         self._edits.append((start, stop, new))
 
     def insert_first(self, at: int, members: str) -> None:
-        """Put members, each with a comma behind, in front of those of the object that begins at a place."""
+        """Insert members, each followed by a comma, before those of the object that begins at a position."""
         self.replace(at + 1, at + 1, members)
 
     def remove_first(self, at: int, members: str, *, after: int = 0) -> bool:
-        """Take out what insert_first put in, behind so many characters of other insertions; False where it is not."""
+        """Remove members that insert_first inserted, `after` characters further on; False if they are not there."""
         start = at + 1 + after
         found = self.text.startswith(members, start)
         if found:
@@ -86,7 +86,7 @@ class _Edits:
         raise NotImplementedError
 
     def inner(self, at: int, state: Mapping[str, Any], depth: int) -> None:
-        """Go on with the scopes of a container."""
+        """Process the scopes of a container."""
         places = jsontext.member_spans(self.text, at)
         if state["Type"] == "Map":
             self.scope(places[_processor_field(state)][0], scopes(state)[0], None, depth)
@@ -96,7 +96,7 @@ class _Edits:
             self.scope(start, branch, number, depth)
 
     def nested(self, states_at: int, scope: Scope, depth: int) -> None:
-        """Go on with the containers in a scope that can be opened as well."""
+        """Process the nested containers in a scope that can be opened."""
         places = jsontext.member_spans(self.text, states_at)
         for name, state in scope["States"].items():
             if can_open(state, jsonata=self.jsonata):
@@ -127,7 +127,7 @@ class _Opening(_Edits):
                 self.replace(*place, _selecting(self.text[slice(*place)], jsonata=self.jsonata))
             else:
                 selector = f'"{_selector_field(state)}":{_selecting(None, jsonata=self.jsonata)},'
-        # With the record it is done once it was left: a loop that comes back begins anew.
+        # Leaving the container ends the use of the record: a loop that comes back starts it from its beginning.
         for owner, assign in self.assigning(at, state):
             more = selector if owner == at else ""
             if assign is None:
@@ -182,7 +182,7 @@ class _Closing(_Edits):
         self.nested(states_at, {**scope, "States": own}, depth)
 
     def _start_of(self, spans: list[tuple[int, int]], *, is_map: bool) -> tuple[int, int]:
-        """Tell where the name of the scope's own first state stands in the states that were added."""
+        """Return the span of the name of the scope's own first state in the added states."""
         if is_map and not self.jsonata:
             return jsontext.member_spans(self.text, spans[-1][0])["Next"]
         rules = jsontext.item_spans(self.text, jsontext.member_spans(self.text, spans[0][0])["Choices"][0])
@@ -207,7 +207,7 @@ def _selector_field(state: Mapping[str, Any]) -> str:
 
 
 def _selecting(original: str | None, *, jsonata: bool) -> str:
-    """Select an iteration's number beside what it selected before; which comes first tells the two apart."""
+    """Select an iteration's number in addition; the order of members shows whether there was an original selection."""
     if jsonata:
         index = '"index":"{% $states.context.Map.Item.Index %}"'
         value = '"input":"{% $states.context.Map.Item.Value %}"'

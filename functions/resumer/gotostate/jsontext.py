@@ -1,7 +1,7 @@
 """JSON texts taken apart and put together with every value left as it was written.
 
 json.loads and json.dumps together change values: 1.10 becomes 1.1, 1e400 becomes Infinity, a lone
-surrogate cannot be encoded. An input that is to be handed on exactly must never make that trip.
+surrogate cannot be encoded. An input that is to be passed on exactly must never make that round trip.
 """
 
 import json
@@ -66,7 +66,7 @@ def items(text: str) -> list[str]:
 
 
 def member_spans(text: str, at: int = 0) -> dict[str, tuple[int, int]]:
-    """Tell where the value of each member begins and ends, of the JSON object that begins at a place in a text."""
+    """Return where each member's value begins and ends in the JSON object that begins at a position in a text."""
     found: dict[str, tuple[int, int]] = {}
     at = _skip_space(text, _skip_space(text, at) + 1)
     while text[at] != "}":
@@ -79,7 +79,7 @@ def member_spans(text: str, at: int = 0) -> dict[str, tuple[int, int]]:
 
 
 def item_spans(text: str, at: int = 0) -> list[tuple[int, int]]:
-    """Tell where each item begins and ends, of the JSON array that begins at a place in a text."""
+    """Return where each item begins and ends in the JSON array that begins at a position in a text."""
     found: list[tuple[int, int]] = []
     at = _skip_space(text, _skip_space(text, at) + 1)
     while text[at] != "]":
@@ -105,10 +105,10 @@ def write(value: Any) -> str:
 
 
 def log_line(value: Any) -> str:
-    """Write a line of a log as JSON, what is no JSON as its text.
+    """Write a line of a log as JSON; values that JSON does not know are written as strings.
 
-    What could act on a terminal that shows the log stays escaped. So does a lone surrogate: UTF-8 has no form for it,
-    and Python would lose the whole line.
+    Characters that could control a terminal that shows the log stay escaped. So does a lone surrogate: UTF-8 has no
+    form for it, and Python would lose the whole line.
     """
     return printable(json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str))
 

@@ -15,7 +15,7 @@ from gotostate.stepfunctions import LIST_PAGE, StepFunctions
 LONGEST_RUN_SECONDS = 366 * 86_400.0
 
 _ABORTED = "ABORTED"
-# Of these an original failure can be in; those that run again are among them because they were redriven.
+# The statuses of an original failure; one that was redriven and runs again is found as such.
 _FAILED = ("FAILED", "TIMED_OUT")
 
 
@@ -32,16 +32,16 @@ def failures(
     since, until: one execution of the chain failed in this time, in seconds since the epoch. longest: for how many
     seconds an execution runs at most.
 
-    Reads of the machine those that failed, timed out or run (of these the redriven ones are kept), and all of its
-    GoToState machine that one of those may be joined with. ListExecutions takes no times, and what ended long ago may
-    have been redriven or resumed a moment ago. So paging ends with the listing, which is what AWS keeps, or where all
-    that follows was over so long before `since` that nothing of it can have failed since then. That holds whether AWS
-    orders a listing by start or by end: its documents said one thing and say the other now
-    (https://docs.aws.amazon.com/step-functions/latest/apireference/API_ListExecutions.html).
+    Reads the machine's executions that failed, timed out or run (only redriven ones of the latter are kept), and all
+    executions of its GoToState machine that may be joined with them. ListExecutions cannot filter by time, and an
+    execution that ended long ago may have been redriven or resumed a moment ago. So paging ends with the listing, which
+    is what AWS keeps, or where all that follows was over so long before `since` that nothing of it can have failed
+    since then. That holds whether AWS orders a listing by start or by end: its documents said one thing and say the
+    other now (https://docs.aws.amazon.com/step-functions/latest/apireference/API_ListExecutions.html).
 
-    A failure that only a native redrive made succeed is in none of these listings. Aborted executions are left out
-    unless somebody resumed them. The rerun of what had succeeded is among them. ListExecutions is
-    eventually consistent, so the last moments may be missing.
+    A failure that succeeded after only a native redrive is in none of these listings. Aborted executions are left out
+    unless somebody resumed them. Reruns of executions that had succeeded are included. ListExecutions is eventually
+    consistent, so the last moments may be missing.
 
     Raises NotFoundError when neither the machine nor its GoToState machine exists.
     """
@@ -50,7 +50,7 @@ def failures(
     own = reader.read(machine_arn, *_FAILED)
     # After those that failed, so that one that is redriven meanwhile is counted as running.
     own |= {one.arn: one for one in reader.read(machine_arn, "RUNNING").values() if one.redrive_count}
-    # Last, so that the failure of each resume is known as a rule.
+    # Last, so that the failure of each resume is usually known.
     built = reader.read_built(f"{prefix}:{resumption.machine_name(name)}")
     if not reader.has_found:
         raise NotFoundError(f"the state machine {machine_arn} does not exist (any more)")
@@ -68,7 +68,7 @@ def failures(
 class _Reader:
     """Reads listings, and remembers whether any of the machines exists.
 
-    since: from when on failures are wanted; earliest: what was over before can have no part in one.
+    since: from when on failures are wanted; earliest: executions that were over before then cannot belong to one.
     """
 
     def __init__(self, aws: StepFunctions, since: float, earliest: float) -> None:
@@ -85,17 +85,17 @@ class _Reader:
         return found
 
     def read_built(self, machine_arn: str) -> dict[str, ListedExecution]:
-        """Return the executions of a GoToState machine that a chain which failed in the time may hold, by ARN.
+        """Return the executions of a GoToState machine that may belong to a chain with a failure in the period, by ARN.
 
-        What succeeded before that time is in no such chain, and it is nearly all of a listing where recoveries
-        succeed. So once a page was read down to that time the pages that follow are left, and what has not succeeded
-        is requested by its status.
+        Executions that succeeded before the period are in no such chain, and where recoveries succeed they are nearly
+        the whole listing. So once a page reaches back beyond the start of the period, the following pages are not read,
+        and the executions that have not succeeded are requested by status.
         """
         found: dict[str, ListedExecution] = {}
         for number, one in enumerate(self._listed(machine_arn, None), 1):
             found[one.arn] = one
             if number % LIST_PAGE == 0 and _latest(one) < self._since:
-                # What has failed counts as failed, should it have done so between two calls.
+                # An execution that fails between two of these calls counts as failed.
                 return found | self.read(machine_arn, "RUNNING", *ENDED_BADLY)
         return found
 
@@ -112,5 +112,5 @@ class _Reader:
 
 
 def _latest(found: ListedExecution) -> float:
-    """Return the last time that a listing tells of an execution; of one that says nothing, that it is yet to come."""
+    """Return the last time that a listing gives for an execution; infinity if it gives none."""
     return max((time for time in (found.started, found.stopped, found.redriven) if time is not None), default=math.inf)

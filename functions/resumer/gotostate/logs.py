@@ -1,4 +1,4 @@
-"""What the functions' own logs tell of failures: the only file that calls CloudWatch Logs."""
+"""The outcomes of failures in the functions' own logs: the only file that calls CloudWatch Logs."""
 
 import json
 from functools import cached_property, partial
@@ -6,9 +6,9 @@ from typing import Any
 
 from gotostate.stepfunctions import StepFunctions
 
-# What the Resumer logs of a message that it will get again.
+# The outcomes that the Resumer logs for a message that it will receive again.
 _NOT_SETTLED = ("error", "throttled")
-# What it logs of an earlier failure of an execution that has failed again since.
+# The outcome that it logs for an earlier failure of an execution that has failed again since.
 _OF_EARLIER = ("already-redriven",)
 
 
@@ -24,10 +24,10 @@ class Logs:
         return self._aws.connect("logs")
 
     def outcomes(self, group: str, since: float) -> dict[str, dict[str, float]]:
-        """Return, by execution and outcome, when an outcome was logged last in a log group since a time.
+        """Return, by execution and outcome, when each outcome was last logged in a log group since a time.
 
-        Times in seconds since the epoch. Of the lines that functions/resumer writes, those with an execution and an
-        outcome count; the ones of messages that come back do not.
+        Times in seconds since the epoch. Only log lines of functions/resumer that have an execution and an outcome
+        count, and not those for messages that return to the queue.
         """
         found: dict[str, dict[str, float]] = {}
         # An emulator may ignore the pattern, so each line is looked at all the same.

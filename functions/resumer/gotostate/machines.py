@@ -12,7 +12,7 @@ from gotostate.housekeeping import DELETING_TAG
 from gotostate.memory import Memory
 from gotostate.resumption import SOURCE_TAG
 
-# Times that a machine is read anew when somebody else changed it meanwhile, and the pause before each, growing.
+# How often a machine is read again when somebody else has changed it meanwhile, and the growing pause before each.
 _TRIES = 4
 _PAUSE_SECONDS = 0.5
 # A machine may have 1,000 versions (https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html). With
@@ -33,10 +33,10 @@ def source_for(failure: Failure) -> Machine:
 def ensure(memory: Memory, failure: Failure, inside: str | None = None) -> str:
     """Make sure that the GoToState machine of a failure has a version that serves it; return the version's ARN.
 
-    inside: the Parallel or Map that is opened, where the resume goes on inside one.
+    inside: the Parallel or Map that is opened, where the resume continues inside one.
     A version is started and never the plain ARN: right after an update that may still run the old
-    definition, and another failure may update the machine between our look and our start. It depends
-    on the source and on what is opened alone, so that all failures of one definition share it.
+    definition, and another failure may update the machine between our look and our start. The version depends
+    only on the source and the opened container, so that all failures of one definition share it.
 
     Raises RefusedError when AWS does not take the definition, or it is too large,
     ForeignMachineError when the name belongs to a machine that was not built from this source,
@@ -58,7 +58,7 @@ def ensure(memory: Memory, failure: Failure, inside: str | None = None) -> str:
 def _ensured(memory: Memory, failure: Failure, wanted: Machine, inside: str | None) -> str:
     for turn in range(_TRIES):
         if turn:
-            # Out of step with those who overtook us.
+            # Random, to be out of step with the processes that overtook us.
             memory.aws.pace.pause(_PAUSE_SECONDS * random.uniform(1, 2) * turn)  # noqa: S311
         if version := _serving(memory, failure, wanted):
             memory.serves(source_for(failure), inside, version)
@@ -78,7 +78,7 @@ def prepare(memory: Memory, failure: Failure, state: str) -> bool:
         return True
     if current and _is_same(current, wanted):
         return True
-    # It may have been adopted by somebody since it was built: the tags tell.
+    # Somebody may have taken it over since it was built: its tags show that.
     memory.forget_tags(failure.machine_arn)
     _refuse_foreign(memory, failure, current)
     try:
@@ -94,8 +94,8 @@ def prepare(memory: Memory, failure: Failure, state: str) -> bool:
 def _serving(memory: Memory, failure: Failure, wanted: Machine) -> str | None:
     """Find a version that serves, or publish one. None: somebody else changes the machine.
 
-    Nearly always it is the version that ran, or the first; the list of versions is asked for last, as AWS answers
-    ListStateMachineVersions once a second.
+    Nearly always it is the version that ran, or the first. The versions are listed last, as AWS allows one
+    ListStateMachineVersions call per second.
     """
     ran = failure.ran
     if failure.is_resumed and ran.arn != wanted.arn and not memory.was_gone(ran.arn) and _is_same(ran, wanted):
@@ -104,7 +104,7 @@ def _serving(memory: Memory, failure: Failure, wanted: Machine) -> str | None:
     first = f"{wanted.arn}:1"
     version = memory.aws.current(first)
     if version and _is_same(version.machine, wanted):
-        # What we described as ours is ours, with no look at the tags, which AWS answers once a second.
+        # A version with our description is ours; its tags need no look, as AWS allows one ListTagsForResource a second.
         if not version.is_ours:
             _refuse_foreign(memory, failure)
         return first
@@ -140,7 +140,7 @@ def _is_same(one: Machine, other: Machine) -> bool:
 def _refuse_foreign(memory: Memory, failure: Failure, current: Machine | None = None) -> None:
     """Raise ForeignMachineError unless the tags say that the machine is ours.
 
-    A machine of our shape whose tags are not to be seen may be a moment old, or be deleted right now.
+    A machine of our shape that shows no tags may have just been created, or may be in deletion.
     """
     arn = failure.machine_arn
     try:

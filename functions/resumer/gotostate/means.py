@@ -1,4 +1,4 @@
-"""What speaks against a GoToState execution, and so for AWS's native redrive, which goes on in the source machine."""
+"""Reasons against a GoToState execution, and so for AWS's native redrive, which continues in the source machine."""
 
 from dataclasses import dataclass
 
@@ -22,7 +22,7 @@ class Obstacle:
 
 
 def obstacle(failure: Failure, no_room: str | None = None) -> Obstacle | None:
-    """Find what speaks against resuming a failure in its GoToState machine; None as a rule.
+    """Find the reason against resuming a failure in its GoToState machine; usually None.
 
     no_room: why the input of the resumed execution would be too large, if it would.
     """
@@ -53,7 +53,7 @@ def _by_size(no_room: str | None) -> Obstacle | None:
 
 
 def _by_role(failure: Failure) -> Obstacle | None:
-    """Find what commonly names the source machine's ARN in a permission, and so fails in the GoToState machine.
+    """Find a feature whose permission commonly names the source machine's ARN, so that it fails in the GoToState one.
 
     https://docs.aws.amazon.com/step-functions/latest/dg/encryption-at-rest.html shows such a policy of a key.
     """

@@ -21,16 +21,16 @@ from gotostate.stepfunctions import Revision, StepFunctions
 
 # A tag that somebody changed takes effect within this time.
 TAG_SECONDS = 60.0
-# A version that serves is looked at again after this time: its machine may have been deleted and built anew, and the
-# number of the version be another one's. A start tells sooner that it does not exist.
+# A version that serves is looked at again after this time: its machine may have been deleted and built again, so that
+# the number belongs to another version. If the version does not exist, a start shows that sooner.
 SERVING_SECONDS = 600.0
-# What was reported so lately may not be shown by all of AWS's reads yet.
+# Some of AWS's reads may not show yet what was reported this recently.
 RECENT_SECONDS = 300.0
 # How often the tags of all machines are read at once, at most.
 ALL_TAGS_SECONDS = 15.0
-# In a storm, a machine's executions are asked about one by one this often at most.
+# In a storm of failures, AWS is asked about a single execution of a machine this often at most.
 ASKING_SECONDS = 60.0
-# Who waits for a look anyway waits a little longer, so that it settles what started a little later too.
+# A caller that has to wait before a look waits a little longer, so that the look settles slightly later starts too.
 AHEAD_SECONDS = 2.0
 
 _MOST_MACHINES = 5_000
@@ -47,7 +47,7 @@ class _Tags:
 
 
 class Memory:
-    """What is known of state machines, read from AWS where it is not known or may not be trusted any more."""
+    """The known facts about state machines, read from AWS if they are missing or may not be trusted any more."""
 
     def __init__(self, aws: StepFunctions, clock: Callable[[], float] = lambda: time.time()) -> None:  # noqa: PLW0108
         self.aws = aws
@@ -73,7 +73,7 @@ class Memory:
         """
         if self._is_old(machine_arn) and self.aws.pace.is_slow("list_tags_for_resource"):
             self._read_all_tags()
-            # It was not shown, and its index is not that far behind: it had no such tag when the execution failed.
+            # The index, which is not that far behind, does not show it: it had no such tag when the execution failed.
             if failed_at and machine_arn not in self._all_tagged and self._all_tags_at - failed_at > TAG_SECONDS:
                 return {}
         if self._is_old(machine_arn):
@@ -86,8 +86,8 @@ class Memory:
     def tags_of_opted_in(self) -> Mapping[str, Mapping[str, str]]:
         """Read the tags of all state machines that have the tag 'gotostate', by ARN, and keep them for a minute.
 
-        AWS answers for a hundred machines in one call, and for a single one once a second. What this does not show
-        counts as untagged by the rule of `tags` alone. Raises what AWS raises.
+        One call returns a hundred machines, while AWS allows the call for a single machine once a second. A machine
+        that this does not show counts as untagged only by the rule of `tags`. Raises what AWS raises.
         """
         read_at = self._all_asked_at = self._clock()
         self._all_tags_at = float("-inf")
@@ -111,7 +111,7 @@ class Memory:
         self._tags[machine_arn] = kept
 
     def _read_all_tags(self) -> None:
-        """Read the tags of all machines that opted in, where AWS throttles the question about single ones."""
+        """Read the tags of all machines that opted in, because AWS throttles the call for a single one."""
         if self._clock() - self._all_asked_at < ALL_TAGS_SECONDS:
             return
         try:
@@ -120,7 +120,7 @@ class Memory:
             _log.warning("the tags of all state machines cannot be read at once: %s", error)
 
     def forget_tags(self, machine_arn: str) -> None:
-        """Read a machine's tags anew when they are asked for next."""
+        """Forget a machine's tags, so that they are read again when they are needed next."""
         self._tags.pop(machine_arn, None)
 
     def machine_that_ran(self, report: Report) -> Machine:
@@ -135,7 +135,7 @@ class Memory:
             if machine := self.aws.machine(report.version):
                 self._keep(self._versions, report.version, machine)
                 return machine
-            # The version was deleted since; its executions are described still.
+            # The version was deleted since; AWS still describes its executions.
             return self.aws.revision_of(report.execution).machine
         if not report.on_plain_arn or report.started is None:
             return self.aws.revision_of(report.execution).machine
@@ -150,7 +150,7 @@ class Memory:
         known = self._revisions.get(machine_arn) or Revisions()
         if machine := known.surely_ran(started):
             return machine
-        # Of a machine that nothing is known of a look tells enough only if it was never updated.
+        # For a machine that is not known yet, a look is enough only if the machine was never updated.
         is_slow = self.aws.pace.is_slow("describe_state_machine_for_execution")
         if (known.may_be_current(started) if known.seen else is_slow) and (
             machine := self._look(machine_arn, known, started)
@@ -166,8 +166,8 @@ class Memory:
     def _look(self, machine_arn: str, known: Revisions, started: float) -> Machine | None:
         """Look at the machine as it is now: if it is a revision that is known, all that started before ran it.
 
-        What started a moment ago is not settled by it yet. In a storm it is worth the wait, as the look settles all
-        others as well and AWS answers twenty of them a second; the question about one execution it answers once.
+        It does not settle executions that started a moment ago. In a storm it is worth the wait, as the look settles
+        all others as well and AWS allows twenty of these calls a second, but only one that asks about an execution.
         """
         wait = started + MARGIN_SECONDS - self._now()
         if wait > 0:
@@ -185,7 +185,7 @@ class Memory:
     def look_ahead(self, machine_arn: str) -> None:
         """Look at a machine before several of its past executions are asked about: one call settles most of them.
 
-        Of a machine that was updated a look does not tell when; the question about one of the executions does then.
+        For a machine that was updated, the look does not tell when; the call about one of its executions does.
         """
         known, looked_at = self._revisions.get(machine_arn) or Revisions(), self._now()
         if known.seen or looked_at == float("-inf") or not (current := self.aws.current(machine_arn)):
@@ -198,9 +198,9 @@ class Memory:
     def has_come(self, time: float) -> None:
         """Take in a time that AWS's clock has reached, in seconds since the epoch; looks are dated by the newest one.
 
-        It may be trusted where AWS itself told it, as the past or as its present: the start or the end of an
-        execution, or the Date of an answer, which is cut to whole seconds. Never give a time of another clock, nor
-        one that is still to come: a look that is dated too late mistakes definitions.
+        Only a past or present time that AWS itself gave may be trusted: the start or end of an execution, or the Date
+        of a response, which is cut to whole seconds. Never pass a time of another clock, nor one in the future: a look
+        that is dated too late leads to a wrong definition.
         """
         if time > self._now():
             self._reported, self._reported_at = time, self._clock()
@@ -229,7 +229,7 @@ class Memory:
         return self._sources[definition.text].definition
 
     def serving(self, wanted: Machine, inside: str | None) -> str | None:
-        """Return the version of a GoToState machine that serves a source, if it was found lately.
+        """Return the version of a GoToState machine that serves a source, if it was found recently.
 
         inside: the Parallel or Map that is opened in it, if one is.
         """
@@ -243,13 +243,13 @@ class Memory:
         self._serving[_digest_of(wanted, inside)] = version_arn, self._clock()
 
     def refuses(self, wanted: Machine, inside: str | None, why: str) -> None:
-        """Keep that AWS does not take what would serve a source."""
+        """Remember that AWS refuses the definition that would serve a source."""
         if len(self._refused) >= _MOST_MACHINES:
             self._refused.clear()
         self._refused[_digest_of(wanted, inside)] = why
 
     def refused(self, wanted: Machine, inside: str | None) -> str | None:
-        """Tell why AWS did not take what would serve a source, if it did not."""
+        """Return why AWS refused the definition that would serve a source; None if it did not."""
         return self._refused.get(_digest_of(wanted, inside))
 
     def is_gone(self, wanted: Machine, inside: str | None, version_arn: str) -> None:
@@ -259,11 +259,11 @@ class Memory:
         self._gone.add(version_arn)
 
     def was_gone(self, version_arn: str) -> bool:
-        """Tell whether a start of a version was refused, as it does not exist any more."""
+        """Tell whether a start of a version failed because the version does not exist any more."""
         return version_arn in self._gone
 
     def may_serve(self, version_arn: str, wanted: Machine) -> bool:
-        """Tell whether a version is not known to be another one: who looks through many goes on where they ended."""
+        """Tell whether a version may be the wanted one: a search through many versions skips those already seen."""
         return self._published.get(version_arn, _digest_of(wanted)) == _digest_of(wanted)
 
     def has_seen(self, version: Machine) -> None:
@@ -275,7 +275,7 @@ class Memory:
         )
 
     def is_recent(self, report: Report) -> bool:
-        """Tell whether AWS reported a failure so lately that a read which does not show it may be behind."""
+        """Tell whether AWS reported a failure so recently that a read which does not show it may be behind."""
         return report.is_event and report.stopped is not None and self._clock() - report.stopped < RECENT_SECONDS
 
     def first_start(self, execution_arn: str) -> bool:

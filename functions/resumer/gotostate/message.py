@@ -1,4 +1,4 @@
-"""What a person is told: a mail of five lines, and the same for chat applications.
+"""The message to people: a mail of five lines, and the same for chat applications.
 
 All that comes from a machine (names, errors, causes) is written so that it stays on its line and is no markup.
 """
@@ -16,12 +16,12 @@ from gotostate.plain import printable
 LONGEST_SUBJECT = 99
 MOST_CALLS = 5
 
-# What acts in the Markdown of chat applications, and what would begin a mention or a link there.
+# Characters with a meaning in the Markdown of chat applications, or that would begin a mention or a link there.
 _MARKUP = re.compile(r"([\\\\`*_{}\[\]()<>#+!|~&@:])")
 
 
 def is_for_people(outcome: Outcome) -> bool:
-    """Tell whether people are told: what they have to do something about, and how what they asked for has ended."""
+    """Tell whether people are notified: if they have to act, or if a recovery that they requested has succeeded."""
     return outcome.outcome in (Result.PREPARED, Result.GAVE_UP) or (
         outcome.outcome is Result.RECOVERED and outcome.asked is not None
     )
@@ -126,7 +126,7 @@ def _calls(outcome: Outcome) -> str:
 
 
 def _line(text: str) -> str:
-    """Keep a text on its line: what ends one or changes the direction of what follows becomes a space."""
+    """Keep a text on its line: characters that end a line or change the text's direction become spaces."""
     return "".join(character if character.isprintable() else " " for character in text)
 
 

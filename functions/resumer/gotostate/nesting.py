@@ -1,7 +1,7 @@
 """How a nested execution was started: whether its parent waits for it.
 
-A child that a .sync parent awaits is its parent's to deal with: the parent's own failure starts the
-child's work again, so resuming the child as well would run that work twice. All others are resumed.
+A child that a .sync parent waits for is left to its parent: recovering the parent's own failure starts
+the child's work again, so resuming the child as well would run that work twice. All others are resumed.
 """
 
 import re
@@ -28,9 +28,9 @@ class Pattern(StrEnum):
     UNKNOWN = "unknown"
 
 
-# In the place of a parent's ARN, where the input gives something else.
+# Stands for a parent's ARN if the input gives something else.
 UNNAMED = "(its input names no execution)"
-# https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html tells what is in no name.
+# https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html lists the forbidden characters.
 _NAME = r"""[^\s<>{}\[\]?*"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f]+"""
 _EXECUTION = re.compile(
     rf"arn:aws[a-z-]*:states:[a-z0-9-]+:\d{{12}}:(?:execution|express):{_NAME}:{_NAME}(?::{_NAME})?"
@@ -41,7 +41,7 @@ _EXECUTION = re.compile(
 class Parent:
     """The execution that started this one, and how.
 
-    recovers: whether the parent's own machine has opted in, so that its failure is dealt with.
+    recovers: whether the parent's own machine has opted in, so that its failure is processed.
     """
 
     execution: str
@@ -60,9 +60,9 @@ def is_express(parent_arn: str) -> bool:
 
 
 def parent_of(execution_input: str) -> str | None:
-    """Return the ARN of the parent execution that an input names, UNNAMED for what is no ARN; None if it names none.
+    """Return the ARN of the parent execution that an input names; UNNAMED if it is not an ARN, None if there is none.
 
-    Whoever starts an execution writes its input, so nothing else of it may be shown or typed.
+    Whoever starts an execution writes its input, so nothing else from it may be shown or put into a command.
     """
     value = jsontext.parse(execution_input)
     parent = value.get(STARTED_BY) if isinstance(value, dict) else None
@@ -74,7 +74,7 @@ def parent_of(execution_input: str) -> str | None:
 def patterns_in(parent: Definition, child_machine_arn: str) -> set[Pattern]:
     """Return the patterns by which a parent's definition may start a machine, nested states included.
 
-    Pattern.UNKNOWN is among them where a task does not say in the definition which machine it starts.
+    Pattern.UNKNOWN is included if the definition does not say which machine a task starts.
     """
     found = set()
     for _, task in states_within(parent.document):

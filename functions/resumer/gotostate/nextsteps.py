@@ -1,11 +1,11 @@
-"""What a person types next about a failure: the one place where these commands are chosen and written."""
+"""The commands that a person types next about a failure: the one place where they are chosen and written."""
 
 import shlex
 from collections.abc import Sequence
 
 from gotostate.policy import Action, Decision
 
-# Left alone by these, and a person may resume it at once.
+# Rules by which automation leaves a failure alone that a person may resume at once.
 _SKIPPED_AND_RESUMABLE = ("not-opted-in", "aborted")
 
 
@@ -31,13 +31,13 @@ def steps(decision: Decision, execution: str, options: Sequence[str] = ()) -> tu
 
 
 def first_step(decision: Decision, execution: str, options: Sequence[str] = (), *, is_enterable: bool) -> str | None:
-    """Return the one command that a list shows: to look first where something speaks against a resume.
+    """Return the one command that a list shows: `plan` first if something speaks against a resume.
 
     is_enterable: whether there is a state to enter.
     """
     found = steps(decision, execution, options)
     if not found or decision.look:
         return next(iter(found), None)
-    # By the rule `prepare` it waits for approval alone.
+    # With the rule `prepare`, it only waits for approval.
     chosen = found[1] if decision.rule == "prepare" else found[0]
     return chosen if is_enterable else command("plan", execution, options)

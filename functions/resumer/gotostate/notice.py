@@ -1,7 +1,7 @@
-"""What is told about an outcome: one event on the default bus. docs/events.md is its contract.
+"""The announcement of an outcome: one event on the default bus. docs/events.md is its contract.
 
-No payload is in it, as whoever may read events may not be allowed to read those: of the input its size alone, and
-of a cause only what a task said itself. Errors that Step Functions raises quote the data.
+It contains no payloads, as people who may read events may not be allowed to read those: only the size of the input,
+and only a cause that a task itself gave. Errors that Step Functions raises quote the data.
 """
 
 import hashlib
@@ -18,7 +18,8 @@ VERSION = "1"
 MOST_CALLS = 20
 LONGEST_TEXT = 1_000
 
-# Outcomes that are not told: of machines that never opted in, of what is none of theirs, and what was told before.
+# Rules whose outcomes are not announced: the machine has not opted in, the event is not about one of its own failures,
+# or the outcome was announced before.
 _SILENT = ("not-opted-in", "off", "bad-event", "map-run-child", "not-a-resume", "already-redriven")
 
 
@@ -74,7 +75,7 @@ def console_link(execution_arn: str) -> str:
 
 
 def id_of(outcome: Outcome) -> str:
-    """Return what is the same for the same outcome, however often it is told."""
+    """Return an id that is the same for the same outcome, however often it is announced."""
     told = (outcome.outcome.value, outcome.execution, outcome.rule, outcome.resumed, outcome.failed_at)
     return hashlib.sha256(repr(told).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 

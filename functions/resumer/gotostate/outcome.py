@@ -7,7 +7,7 @@ from gotostate.resumption import Asked
 
 
 class Result(StrEnum):
-    """How one failure was dealt with; WAITING: its redrive is to wait in the queue, and its outcome comes then."""
+    """The result for one failure; WAITING: its redrive waits in the queue, and its outcome follows."""
 
     RESUMED = "resumed"
     REDRIVEN = "redriven"
@@ -27,11 +27,11 @@ class Outcome:
     machine: ARN of the GoToState machine; resumed: ARN of the resumed execution; None if there is none.
     attempt: its number in the chain, of so many; delay_seconds: how long it waits before it enters the state.
     next: what to type; None where there is nothing to do.
-    inside: of a Parallel or Map, what need not run again, or why all of it does; None of other states.
+    inside: for a Parallel or Map, what need not run again, or why all of it does; None for other states.
     original: ARN of the first failed execution of the chain; source: of the state machine that people wrote.
     status, error, cause: how the execution ended. failed_at: when, in seconds since the epoch.
     input_bytes: size of the state's input. calls: what the tasks from the state on call. seconds: from the original
-    failure to the recovery. asked: who asked for it in person. redrives: of one that waits, how often it was redriven.
+    failure to the recovery. asked: the person who requested it. redrives: if it waits, how often it was redriven.
     """
 
     outcome: Result

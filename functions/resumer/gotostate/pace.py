@@ -1,4 +1,4 @@
-"""Calls at the pace that AWS allows: what is throttled is asked again, as long as there is time.
+"""Calls at the pace that AWS allows: throttled calls are repeated, as long as there is time.
 
 botocore's adaptive mode paces all calls of a client together, so that one slow operation would slow all, and it
 knows of no deadline; a function in Lambda has one. Each operation has a pace of its own here.
@@ -11,16 +11,16 @@ from typing import Any
 
 from gotostate.errors import ThrottledError
 
-# The pause after a throttled call. It does not grow: a refused call costs nothing, and of several containers the one
-# that pauses longer than the others gets no answer at all. It is drawn anew each time, to be out of step with them.
+# The pause after a throttled call. It does not grow: a refused call costs nothing, and a container that pauses longer
+# than the others gets no answer at all. It is random each time, to be out of step with the others.
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.02, 0.2
-# An operation that was throttled this lately is slow.
+# An operation that was throttled this recently is slow.
 SLOW_SECONDS = 10.0
-# Connections that break and answers of AWS's that are no answers are tried again this often.
+# After a broken connection or a server error of AWS, a call is tried this often.
 TRIES, RETRY_SECONDS = 3, 0.2
-# AWS answers these once a second after a burst
-# (https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html). With a deadline they are not waited for:
-# other failures may need nothing of the kind.
+# AWS allows these once a second after a burst
+# (https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html). With a deadline there is no waiting for
+# them: other failures may not need them.
 ONCE_A_SECOND = frozenset(
     (
         "create_state_machine",
@@ -54,7 +54,7 @@ class Pace:
 
     def __init__(
         self,
-        # Looked up when called, so that whoever simulates time need not know of us.
+        # Looked up when called, so that code which simulates time need not know of us.
         clock: Callable[[], float] = lambda: time.monotonic(),  # noqa: PLW0108
         sleep: Callable[[float], None] = lambda seconds: time.sleep(seconds),  # noqa: PLW0108
     ) -> None:
@@ -68,7 +68,7 @@ class Pace:
         self.deadline = None if seconds is None else self._clock() + seconds
 
     def is_slow(self, operation: str) -> bool:
-        """Tell whether an operation was throttled lately."""
+        """Tell whether an operation was throttled recently."""
         return self._clock() - self._throttled_at.get(operation, float("-inf")) < SLOW_SECONDS
 
     def now(self) -> float:
@@ -119,7 +119,7 @@ def error_code(error: BaseException) -> str:
 
 
 def is_throttled(error: BaseException) -> bool:
-    """Tell whether AWS refused a call as there were too many."""
+    """Tell whether AWS refused a call because there were too many."""
     return error_code(error) in _THROTTLED
 
 

@@ -16,7 +16,7 @@ def printable(text: str) -> str:
 
 
 def as_written(text: str) -> str:
-    """Undo printable in what holds no backslash of its own, as an ARN, so that it may be copied from the screen."""
+    """Undo printable in a text that has no backslash of its own, such as an ARN, so that it can be copied."""
     return _ESCAPES.sub(lambda found: bytes.fromhex(found[0].replace("\\u", "")).decode("utf-16-be", "replace"), text)
 
 

@@ -1,4 +1,4 @@
-"""The plan for a failure: the state to enter, with what, and what of a Parallel or Map need not run again.
+"""The plan for a failure: the state to enter, its input, and the parts of a Parallel or Map that need not run again.
 
 The Lambda and the command make the same plan, show it and carry it out.
 """
@@ -21,7 +21,7 @@ from gotostate.settings import Settings
 
 REDRIVEN = "the execution was redriven, and its history does not say what the redrive entered again"
 _OF_PROCESSING = (*PROCESSING_ERRORS, "States.NoChoiceMatched")
-# By these the state to enter had not begun.
+# If one of these rules chose the state to enter, it had not begun.
 _NOT_BEGUN = (Why.FOLLOWED, Why.START)
 
 
@@ -33,7 +33,7 @@ class Plan:
     record: what need not run again inside it, where it is a Parallel or Map. whole: why all of it runs again.
     delay_seconds: until the state is entered, or the execution redriven.
     no_room: why its input would be too large for a resumed execution; None where it is not.
-    asked: who asked for it in person.
+    asked: the person who requested it.
     """
 
     failure: Failure
@@ -49,12 +49,12 @@ class Plan:
 
     @property
     def opened(self) -> str | None:
-        """The Parallel or Map that goes on inside."""
+        """The Parallel or Map that the resume continues inside."""
         return self.record.container if self.record else None
 
     @property
     def inside(self) -> str | None:
-        """Say how a Parallel or Map is entered; None of another state."""
+        """Say how a Parallel or Map is entered; None for any other state."""
         if self.decision.action is Action.REDRIVE and (self.record or self.whole):
             return f"AWS runs again what had not succeeded inside {self.state!r}"
         if self.record:
@@ -110,7 +110,7 @@ class Plan:
 def planned(
     failure: Failure, allowed: Decision, settings: Settings, *, whole: str | None = None, asked: Asked | None = None
 ) -> Plan:
-    """Make the plan for a failure: automation's, or the one of a person who asked for it.
+    """Make the plan for a failure: automation's, or the one for a person who requested it.
 
     allowed: what policy.opt_in decided. whole: why a Parallel or Map runs again as a whole, where that is known.
     """
@@ -133,13 +133,13 @@ def with_room(plan: Plan) -> Plan:
     try:
         plan.resume_input()
     except InputError as error:
-        # What it advises besides is the other means.
+        # The rest of the message advises the other means.
         return replace(plan, no_room=str(error).partition("; ")[0])
     return plan
 
 
 def with_inside(plan: Plan, settings: Settings, *, ran: Definition | None = None) -> Plan:
-    """Add to a plan that enters the state where the execution ended what need not run again inside it.
+    """Add the record of finished work inside the state to a plan that enters the state where the execution ended.
 
     ran: the source definition that ran, where the failure's source was corrected since.
     """
@@ -192,7 +192,7 @@ def _require_same(name: str, ran: Definition, corrected: Definition) -> None:
 
 def _progress(point: FailurePoint, name: str, ran: Definition) -> Container:
     if point.why is Why.AGAIN:
-        # It ended in the router: what it was given holds.
+        # It ended in the router, so the record that it was given still holds.
         return Container(name)
     if point.steps is None:
         raise UnclearError("it had been left")
@@ -200,9 +200,9 @@ def _progress(point: FailurePoint, name: str, ran: Definition) -> Container:
 
 
 def failed_in_added(point: FailurePoint, ran: Definition) -> bool:
-    """Tell whether an execution failed by what was added inside a container: the next one does without.
+    """Tell whether an execution failed because of states added inside a container, so that the next one omits them.
 
-    AWS names the state that failed, as a rule. The container itself counts, as its selector and Assign were changed.
+    AWS usually names the state that failed. The container itself counts, as its selector and Assign were changed.
     """
     error = point.ending.error or ""
     if ran.opened is None or point.steps is None or point.ended_in != ran.opened:
@@ -212,7 +212,7 @@ def failed_in_added(point: FailurePoint, ran: Definition) -> bool:
     if name := point.failed_state:
         state = ran.all_states.get(name, {})
         if containers.is_container(state) and point.why is Why.DONE:
-            # Its branches or iterations were over, so what was changed of it cannot have failed.
+            # Its branches or iterations were over, so the changed parts of it cannot have failed.
             return False
         within = with_inner(name, state)
         return any(containers.is_added(inner, body) for inner, body in within)

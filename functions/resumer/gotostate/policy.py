@@ -1,6 +1,6 @@
-"""What is done about a failure, decided from facts alone: resume, prepare, skip or give up.
+"""The decision about a failure, made from facts alone: resume, prepare, skip or give up.
 
-The Lambda and the command decide by the same rules; by hand, what holds automation back is a remark.
+The Lambda and the command decide by the same rules; by hand, a reason that holds automation back is only a remark.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -89,7 +89,7 @@ def automatic(
     again: Collection[str] = (),
     no_room: str | None = None,
 ) -> Decision:
-    """Decide what automation does about a failure: the first rule that speaks.
+    """Decide what automation does about a failure: the first rule that applies decides.
 
     allowed: what opt_in decided. again: tasks that had begun and are entered again. no_room: why the input of a
     resumed execution would be too large, if it would. A REDRIVE holds once AWS was asked (failure.redrive).
@@ -123,9 +123,9 @@ def _rules(
 
 
 def by_hand(failure: Failure, settings: Settings, no_room: str | None = None) -> Decision:
-    """Decide by which means a person's resume is done; what speaks against it are remarks.
+    """Decide by which means a person's resume is done; reasons against it are only remarks.
 
-    Where the native redrive is wanted and impossible, it is GoToState: the person may know that it is allowed.
+    Where the native redrive is wanted but impossible, GoToState is used: the person may know that it is allowed.
     """
     by_means = _by_means(failure, settings, no_room)
     if by_means and by_means.action is Action.REDRIVE:
@@ -136,9 +136,10 @@ def by_hand(failure: Failure, settings: Settings, no_room: str | None = None) ->
 def requested(
     failure: Failure, allowed: Decision, settings: Settings, asked: Asked, no_room: str | None = None
 ) -> Decision:
-    """Decide about what a person asked for through the queue: as by hand, but of machines that opted in alone.
+    """Decide about a person's request through the queue: as by hand, but only for machines that have opted in.
 
-    What holds automation back does not hold; what would do work twice, and what cannot be started, does.
+    The rules that hold automation back do not apply. The request is refused if it would do work twice or cannot be
+    started.
     """
     if allowed.action is Action.SKIP:
         return allowed
@@ -147,7 +148,7 @@ def requested(
         if decision:
             return decision
     by_means = _by_means(failure, settings, no_room)
-    # Where a redrive was wanted, is impossible, and GoToState is exact, the person has what they asked for.
+    # If a redrive was wanted but is impossible, and GoToState is exact, the person gets the resume that they requested.
     if by_means and by_means.rule != means.NOT_REDRIVABLE:
         return by_means
     why = f": {asked.reason}" if asked.reason else ""
@@ -161,9 +162,9 @@ def wants_redrive(failure: Failure, settings: Settings, no_room: str | None = No
 
 
 def inexact(failure: Failure, settings: Settings, no_room: str | None = None) -> Decision | None:
-    """Say what speaks against a GoToState execution, where it is to be the means whatever AWS could redrive."""
+    """Return the reason against a GoToState execution if it is the chosen means, whether or not AWS could redrive."""
     obstacle = means.obstacle(failure, no_room)
-    # Who sets the strategy gotostate says that the roles allow it.
+    # Choosing the strategy gotostate states that the roles allow it.
     if obstacle is None or (settings.strategy is Strategy.GOTOSTATE and obstacle.rule == means.ROLE):
         return None
     return Decision(Action.PREPARE, obstacle.rule, f"{obstacle.reason}; {obstacle.remedy}")
@@ -174,7 +175,7 @@ def remarks(
 ) -> list[Decision]:
     """Return all that a person should know before resuming a failure by hand.
 
-    is_redrivable: whether it may be redriven, which cannot be where another input, state or definition was chosen.
+    is_redrivable: whether it may be redriven, which is impossible if another input, state or definition was chosen.
     """
     by_means = _by_means(failure, settings, None) if is_redrivable else inexact(failure, settings)
     parent = _by_parent(failure)
@@ -186,7 +187,7 @@ def remarks(
 
 
 def hindrances(failure: Failure, settings: Settings, again: Collection[str] = ()) -> Iterator[Decision]:
-    """Yield what speaks against taking up a failure without a person, by whatever means."""
+    """Yield the reasons against recovering a failure without a person, by whatever means."""
     rules: tuple[Callable[[Failure], Decision | None], ...] = (_original_went_on, _by_rerun, _by_point)
     if ran_on := _earlier_ran_on(failure, settings):
         yield ran_on
@@ -212,7 +213,7 @@ def _by_means(failure: Failure, settings: Settings, no_room: str | None) -> Deci
     obstacle, wanted = means.obstacle(failure, no_room), ""
     if settings.strategy is Strategy.REDRIVE:
         wanted = f"{settings.source_of('strategy', 'Strategy')} is redrive"
-        # What speaks against GoToState counts where the redrive is impossible.
+        # The reasons against GoToState count if the redrive is impossible.
         obstacle = obstacle or means.Obstacle(means.NOT_REDRIVABLE, wanted, "resume it by hand")
     if obstacle is None:
         return None
@@ -327,10 +328,10 @@ def _by_idempotence(settings: Settings, again: Collection[str]) -> Decision | No
 
 
 def _by_error(failure: Failure, settings: Settings) -> Decision | None:
-    """Hold back what the same input would meet again."""
+    """Hold back a failure whose error would usually occur again with the same input."""
     error = failure.point.ending.error
-    # An execution that used up its events fails so as well, and the resumed one begins with none. And what failed in
-    # a state that was added to the machine does not meet that state again.
+    # An execution that used up its events fails like this too, and the resumed one begins with none. An execution that
+    # failed in a state that was added to the machine does not enter that state again.
     if error is None or failure.point.ending.id >= LAST_EVENT or failure.failed_in_added:
         return None
     if matches(error, settings.resume_errors):

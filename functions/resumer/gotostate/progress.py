@@ -1,9 +1,9 @@
-"""What each branch and iteration of a container had done when the execution ended, told from its history.
+"""The progress of each branch and iteration of a container when the execution ended, determined from its history.
 
-Only StateEntered, StateExited and MapIterationStarted decide. Which branch an event belongs to follows from the
-state's name, and which iteration from the events that led to it: each points to the one before it (recorded on AWS,
-also where iterations run at the same time). *Aborted events of siblings point to what failed, so they say nothing.
-Every step is held against the definition, and what does not fit is not guessed.
+Only StateEntered, StateExited and MapIterationStarted count. The branch of an event follows from the state's name, and
+the iteration from the events that led to it: each points to the one before it (recorded on AWS, also where iterations
+run at the same time). *Aborted events point to the sibling that failed, so they are ignored. Every step is checked
+against the definition, and uncertain facts are not guessed.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -24,14 +24,14 @@ from gotostate.events import (
     state_name,
 )
 
-# Of the payloads of a container's events so many characters are kept; equal ones count once.
+# At most this many characters of payloads are kept for a container's events; equal payloads count once.
 MAX_CHARACTERS = 32_000_000
 
 _ENDED_WELL = ("MapStateSucceeded", "ParallelStateSucceeded", "MapRunSucceeded")
 
 
 class Step(NamedTuple):
-    """What is kept of one event. text: a StateEntered's input or a StateExited's output; None where it is cut off.
+    """The kept parts of one event. text: a StateEntered's input or a StateExited's output; None where it is cut off.
 
     number: index of the iteration of a MapIterationStarted, length of a MapStateStarted.
     """
@@ -55,7 +55,7 @@ class Steps:
         self._characters = 0
 
     def take(self, event: HistoryEvent) -> None:
-        """Keep what is needed of an event."""
+        """Keep the parts of an event that are needed."""
         if not self.is_too_large:
             self.newest_first.append(self._step(event))
 
@@ -89,7 +89,7 @@ class Steps:
             return None
 
     def _kept(self, text: str) -> str:
-        # A state often hands its input on as it is: one text then stands for both.
+        # A state often passes its input on unchanged: one text is then kept for both.
         if text not in self._texts:
             self._texts[text] = text
             self._characters += len(text)
@@ -139,9 +139,9 @@ class Lane:
 
 @dataclass
 class Container:
-    """What is known of a container's branches or iterations, by their numbers.
+    """The known branches or iterations of a container, by their numbers.
 
-    length: of how many; None where it had not begun. input: what a Parallel gives each of its branches.
+    length: how many there are; None where it had not begun. input: what a Parallel gives each of its branches.
     """
 
     name: str
@@ -152,10 +152,10 @@ class Container:
 
 
 def read_progress(steps: Steps, definition: Definition, name: str) -> Container:
-    """Tell what was done inside a container at the top level.
+    """Determine the progress inside a container at the top level.
 
-    steps: all since it was entered for the last time. definition: the one that ran, with what was added to it.
-    Raises UnclearError where the history does not tell it with certainty.
+    steps: all since it was entered for the last time. definition: the one that ran, including added states.
+    Raises UnclearError where the history does not show it with certainty.
     """
     if steps.is_too_large:
         raise UnclearError("its history holds too much data to be kept")
@@ -179,7 +179,7 @@ class _Reading:
         self._lane_of: dict[int, Lane] = {}
         self._kinds: dict[int, str] = {}
         self._lengths: dict[int, int] = {}
-        # What the success of a container points to; what leaves the container points to the same.
+        # The events that the success of a container points to; its StateExited event points to the same one.
         self._succeeded: set[int] = set()
 
     def read(self, steps: Iterable[Step]) -> Container:
@@ -280,14 +280,14 @@ class _Reading:
         if is_container(lane.body):
             lane.caught = before not in _ENDED_WELL and step.before not in self._succeeded
         else:
-            # EvaluationFailed counts: a Catch may take up a JSONata error.
+            # EvaluationFailed counts: a Catch may handle a JSONata error.
             lane.caught = before.endswith(("Failed", "TimedOut"))
 
 
 def _places(
     name: str, state: Mapping[str, Any], path: tuple[str, ...]
 ) -> Iterator[tuple[str, tuple[int | None, tuple[str, ...]]]]:
-    """Yield, of each state inside a container, its branch (None: of a Map) and the containers around it."""
+    """Yield each state inside a container with its branch (None: of a Map) and the containers around it."""
     path = (*path, name)
     is_map = state["Type"] == "Map"
     for number, scope in enumerate(scopes(state)):

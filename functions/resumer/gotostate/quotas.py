@@ -10,7 +10,7 @@ _SMALL = {"DescribeExecution": (250, 10), "GetExecutionHistory": (400, 20), "Sta
 
 
 def seconds(calls: Mapping[str, int], region: str) -> float:
-    """Tell how many seconds calls take at least, if nothing else uses the quotas; calls: how many by operation."""
+    """Return the least number of seconds that calls take if nothing else uses the quotas; calls: count by operation."""
     quotas = _LARGE if region in _LARGE_REGIONS else _SMALL
     waits = ((count - quotas[operation][0]) / quotas[operation][1] for operation, count in calls.items())
     return max(0.0, *waits)

@@ -1,6 +1,6 @@
-"""The record of a container: what its resumed execution is given, so that no finished branch or iteration runs again.
+"""The record of a container, given to the resumed execution so that no finished branch or iteration runs again.
 
-It is one list of elements, docs/inside.md has the form. Payloads stand in it as the texts that AWS recorded.
+It is one list of elements; docs/inside.md has the form. It contains payloads as the texts that AWS recorded.
 """
 
 from collections import Counter
@@ -20,7 +20,7 @@ MAX_ELEMENTS = 1_000
 
 @dataclass(frozen=True)
 class Record:
-    """What the branches or iterations of a container at the top level had done.
+    """The progress of the branches or iterations of a container at the top level.
 
     numbers: JSON text of the list of its own elements; elements: the JSON text of each, nested ones behind.
     total: branches or iterations; finished: those that do not run again; goes_on: in how many a state is entered;
@@ -48,9 +48,9 @@ class Record:
 
 @dataclass(frozen=True)
 class Earlier:
-    """The record that the execution was given itself.
+    """The record that the execution itself was given.
 
-    elements: the JSON texts of it. numbers: those that held when the container was entered, none where none did.
+    elements: its JSON texts. numbers: the elements that applied when the container was entered, if any.
     """
 
     numbers: Sequence[int] = ()
@@ -81,7 +81,8 @@ class Earlier:
 def record_of(progress: Container, source: Definition, earlier: Earlier) -> Record:
     """Write the record of a container that containers.why_not allows to open.
 
-    source: the definition to be resumed on. earlier: what the execution was given; what it did not get to stays so.
+    source: the definition to be resumed on. earlier: the record that the execution was given; elements that it did not
+    reach are copied from it.
     Raises UnclearError where the container has to run again as a whole.
     """
     if not progress.lanes and not earlier.numbers:
@@ -106,14 +107,14 @@ def record_of(progress: Container, source: Definition, earlier: Earlier) -> Reco
 
 
 def require_list(name: str, state: Mapping[str, Any], given: str | None, variables: Mapping[str, str]) -> None:
-    """Raise UnclearError where the items of a Map are an object's members: what an iteration is given is not known."""
+    """Raise UnclearError where a Map's items are an object's members: it is not known what an iteration is given."""
     if items_are_members(state, given, variables):
         raise UnclearError(f"the items of {name!r} are the members of an object, which no number tells apart")
 
 
 @dataclass(frozen=True)
 class _Element:
-    """text: the JSON of it. state: where it goes on; None where it is finished or begins at its beginning.
+    """text: its JSON. state: the one that it continues at; None where it is finished or starts from its beginning.
 
     again: names of the states that had begun and run again.
     """
@@ -159,12 +160,12 @@ class _Writing:
         return first
 
     def _reached(self, lane: Lane, scope: Scope) -> _Element:
-        """Tell how a branch or iteration goes on that had come to a state of its own."""
+        """Tell how a branch or iteration that had reached a state of its own continues."""
         name, body, given, variables = str(lane.state), lane.body, lane.input, lane.variables
         if body.get("Type") == "Fail":
             raise UnclearError(f"it had come to the Fail state {name!r}")
         nested = "null"
-        # After a caught error, and for a Choice, the way on is not on record: the state is entered again.
+        # After a caught error or a Choice, the next state is not on record: the state is entered again.
         if lane.is_left and not lane.caught and body.get("Type") != "Choice":
             if name not in scope["States"]:
                 raise UnclearError(f"the definition has no state {name!r} in the place where it was")
@@ -184,7 +185,7 @@ class _Writing:
         return can_open(scope["States"].get(name, {}), jsonata=self._jsonata)
 
     def _untouched(self, before: int | None, scope: Scope, progress: Container, state: Mapping[str, Any]) -> _Element:
-        """Tell how a branch or iteration goes on that the run did not get to: as it was given, or from its start."""
+        """Tell how a branch or iteration that the run did not reach continues: as it was given, or from its start."""
         if before is not None:
             return self._kept(before, scope)
         if state["Type"] == "Parallel":
@@ -203,7 +204,7 @@ class _Writing:
         name = str(jsontext.parse(parts["state"]))
         inside = Earlier.numbers_in(parts.get("inside"))
         nested = "null"
-        # One that is not opened any more would never clear the variable, for the next container to find it.
+        # A container that is not opened any more would never clear the variable, and the next one would find it.
         if inside and self._opens(scope, name):
             nested_state = scope["States"].get(name, {})
             branches = scopes(nested_state)
@@ -219,7 +220,7 @@ class _Writing:
 
 
 def _begun(scope: Scope, name: str, nested: str) -> frozenset[str]:
-    """Name the states that run again with one: of a container that is entered as a whole all of them."""
+    """Name the states that run again with a state: in a container that is entered as a whole, all of them."""
     state = scope["States"].get(name, {})
     if is_container(state) and nested == "null":
         return frozenset(inner for inner, _ in with_inner(name, state))

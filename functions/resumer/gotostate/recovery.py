@@ -30,10 +30,10 @@ _NOT_BOUND = (
 
 
 def recover(memory: Memory, report: Report, settings: Settings) -> Outcome:
-    """Do about one failed execution what policy says; idempotent for the same failure.
+    """Recover one failed execution as the policy decides; idempotent for the same failure.
 
-    Raises ArnError for an ARN that is no execution's, TransientError when AWS does not show the
-    reported failure yet; errors of AWS that may pass (throttling, missing permissions) go through,
+    Raises ArnError for an ARN that is not an execution's, TransientError when AWS does not show the
+    reported failure yet. Errors of AWS that may pass (throttling, missing permissions) are passed on,
     so that the caller tries again or keeps the event.
     """
     arn = ExecutionArn.parse(report.execution)
@@ -77,7 +77,7 @@ def _failed(memory: Memory, report: Report, allowed: Decision, settings: Setting
         failure = read(memory, report, settings)
     except GotoStateError as error:
         return _unread(memory, report, error, settings)
-    # What waited, or was confirmed, is one failure; a later one is dealt with by its own event.
+    # A redrive that waited, or a person's request, is for one failure; a later one is processed by its own event.
     is_of_one = not report.is_event and report.redrives is not None
     if is_of_one and failure.redrives != report.redrives:
         decision = Decision(Action.SKIP, "already-redriven", "it was redriven meanwhile, and failed again")
@@ -110,7 +110,7 @@ def _dealt_with(
         whole = str(error)
     except GotoStateError as error:
         return _refused(plan, error, settings)
-    # What runs again is more now, or the means is another one, so it is decided anew.
+    # Now more runs again, or another means is used, so the decision is made again.
     return _dealt_with(memory, failure, allowed, settings, report, whole)
 
 
@@ -172,7 +172,7 @@ def _first_failed_at(memory: Memory, original: str, redrives: int) -> float | No
 
 
 def _unread(memory: Memory, report: Report, error: GotoStateError, settings: Settings) -> Outcome:
-    """Tell what comes of a failure that was not read. Raises TransientError where a read may be behind."""
+    """Return the outcome for a failure that could not be read. Raises TransientError where a read may be behind."""
     if isinstance(error, NotFoundError) and (memory.is_recent(report) or report.is_due):
         raise TransientError(f"AWS does not show what has just failed: {error}; try again in a minute") from error
     rules = ((NotFoundError, "not-found"), (RedrivenError, "already-redriven"), (NotFailedError, "not-failed"))
@@ -183,7 +183,7 @@ def _unread(memory: Memory, report: Report, error: GotoStateError, settings: Set
 
 
 def carry_out(memory: Memory, plan: Plan, settings: Settings) -> Outcome:
-    """Do what a plan says and tell its outcome."""
+    """Carry out a plan and return the outcome."""
     decision = plan.decision
     match decision.action:
         case Action.SKIP:
@@ -222,7 +222,7 @@ def _resumed(memory: Memory, plan: Plan, settings: Settings) -> Outcome:
 
 def _redriven(memory: Memory, plan: Plan, settings: Settings) -> Outcome:
     failure = plan.failure
-    # A resume that runs does the rest of the work.
+    # An earlier resume does the rest of the work.
     if newest := newest_of_chain(memory, failure):
         reason = f"the same failure was resumed before; the newest execution of its chain is {newest.arn}"
         decision = Decision(Action.SKIP, "already-resumed", reason)
@@ -237,7 +237,7 @@ def _redriven(memory: Memory, plan: Plan, settings: Settings) -> Outcome:
 
 
 def redrive(memory: Memory, failure: Failure) -> None:
-    """Let a failed execution go on by AWS's native redrive; idempotent for the same failure.
+    """Continue a failed execution with AWS's native redrive; idempotent for the same failure.
 
     Raises NotRedrivableError, NotFoundError.
     """
@@ -246,7 +246,7 @@ def redrive(memory: Memory, failure: Failure) -> None:
 
 
 def not_bound(plan: Plan) -> TransientError:
-    """Say that a machine was built, and that `true` does not go to the failed state."""
+    """Return the error that a machine was built, but `true` does not go to the failed state."""
     return TransientError(f"{plan.failure.machine_arn} was built, but {_NOT_BOUND}; or try again")
 
 

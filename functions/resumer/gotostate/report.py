@@ -11,21 +11,21 @@ from gotostate.resumption import Asked
 
 STATUS_CHANGE = ("aws.states", "Step Functions Execution Status Change")
 REQUEST = ("gotostate", "Recovery Requested")
-# What waited in the queue until it may be redriven; the Resumer itself sends it.
+# Source and detail-type of a redrive that has waited in the queue; the Resumer itself sends it.
 REDRIVE_DUE = ("gotostate", "Redrive Due")
 STATUSES = ("FAILED", "TIMED_OUT")
-# Of a resumed execution: its failure is recovered.
+# The status of a resumed execution whose failure is recovered.
 SUCCEEDED = "SUCCEEDED"
 
 
 @dataclass(frozen=True)
 class Report:
-    """What is known of a failure before AWS is asked; None where the report does not say.
+    """A reported failure, before AWS is asked about it; None where the report does not say.
 
     started, stopped: seconds since the epoch. version: ARN of the version that was started.
     on_plain_arn: whether the execution was started without a version or alias.
     is_event: whether AWS reported it; then a read that does not show it is behind. status: as AWS reported it.
-    is_due: whether its redrive has waited. asked: who asked for it in person; None where nobody did.
+    is_due: whether its redrive has waited. asked: the person who requested it; None where nobody did.
     """
 
     execution: str
@@ -44,8 +44,8 @@ class Report:
     def from_event(cls, event: object) -> "Report":
         """Read an EventBridge event. Raises ReportError that says what is wrong with it.
 
-        Of the detail only executionArn and status are needed: that redriveCount and stateMachineVersionArn are in
-        it was seen in practice and is not documented.
+        Only executionArn and status are needed from the detail: redriveCount and stateMachineVersionArn were seen in
+        it in practice, but are not documented.
         """
         if not isinstance(event, Mapping):
             raise ReportError("the event is not a JSON object")
@@ -94,9 +94,8 @@ def redrive_due(execution: str, redrives: int) -> dict[str, Any]:
 def request(execution: str, asked: Asked | None, redrives: int | None = None) -> dict[str, Any]:
     """Write the event that asks for a recovery through the queue.
 
-    asked: who asks in person; without one it is dealt with as a failure's own event is. redrives: how often the
-    execution had been redriven when it failed: what is asked for is the recovery of that failure, and not of a later
-    one.
+    asked: the person who requests it; without one it is processed like a failure's own event. redrives: how often the
+    execution had been redriven when it failed: the request is for the recovery of that failure, and not of a later one.
     """
     source, kind = REQUEST
     detail = {"executionArn": execution, "redriveCount": redrives, **(vars(asked) if asked else {})}
@@ -106,7 +105,8 @@ def request(execution: str, asked: Asked | None, redrives: int | None = None) ->
 def _is_version_of_its_machine(version: str, execution: str) -> bool:
     """Tell whether a version is one of the machine that an execution is of.
 
-    Whoever may send to the queue can write anything, and another machine's definition and role are not theirs to name.
+    Anyone who may send to the queue can write anything, but must not be able to name another machine's definition and
+    role.
     """
     machine, _, number = version.rpartition(":")
     return number.isdecimal() and machine == ":".join(execution.split(":")[:7]).replace(":execution:", ":stateMachine:")

@@ -1,4 +1,4 @@
-"""Which revision of a state machine an execution surely ran, told from the times at which revisions were seen.
+"""Determining which revision of a state machine an execution surely ran, from the times at which revisions were seen.
 
 The rule is explained and proven in docs/decisions.md, "What is kept in a warm function".
 """
@@ -26,7 +26,7 @@ class Seen:
         return updated is not None and updated + MARGIN_SECONDS <= started <= self.until - MARGIN_SECONDS
 
     def is_another_than(self, revision: Revision) -> bool:
-        """Tell whether what has the same id is not the same; the two calls may round its date differently."""
+        """Tell whether revisions with the same id differ; the two calls may round a revision's date differently."""
         later = abs((self.revision.updated or 0.0) - (revision.updated or 0.0)) > MARGIN_SECONDS / 2
         return later or self.revision.machine.definition.text != revision.machine.definition.text
 
@@ -35,7 +35,7 @@ class Seen:
 class Revisions:
     """The revisions of one state machine.
 
-    undated: what a look ahead saw and when, as long as it is not known when that revision was made. contradicted: AWS's
+    undated: the revision that a look ahead saw, and when, as long as its own date is not known. contradicted: AWS's
     answers do not fit together, so none is used. asked_at: when AWS was last asked which revision an execution ran.
     """
 

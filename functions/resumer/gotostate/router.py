@@ -1,9 +1,9 @@
 """The GoToState definition: a source definition, its states untouched, with a way into any of them.
 
-The router depends on the source definition and on one state name alone, so one machine serves every
-failure of that definition. What it takes as input is a contract (docs/gotostate-definition.md).
+The router depends only on the source definition and on one state name, so one machine serves every
+failure of that definition. Its input format is a contract (docs/gotostate-definition.md).
 
-A JSONPath machine gets a JSONPath router, as JSONPath hands the input on exactly; an expression in
+A JSONPath machine gets a JSONPath router, as JSONPath passes the input on exactly; an expression in
 JSONata turns 12345678901234567890123 into 12345678901234567741440 (measured), which is no loss only
 where the machine is JSONata itself.
 """
@@ -37,7 +37,7 @@ def add_gotostate(source: Definition, target: str | None = None, inside: str | N
     target: the top-level state that the input {"resuming": true} goes to; None: it is rejected, as no
     failure was prepared. Versions are built without one, so that they depend on the source alone.
     The text of each state of the source stands in the result byte for byte; the source is not
-    changed. A definition that is a GoToState one already keeps its one router, made anew.
+    changed. If the definition is already a GoToState one, its one router is rebuilt.
 
     Raises UnknownStateError for a target that the source does not have, DefinitionError when the
     result would be larger than Step Functions takes.
@@ -92,8 +92,8 @@ def _rejected() -> State:
 def _jsonpath_states(source: Definition, target: str | None, name: Namer) -> dict[str, State]:
     """Write the router in JSONPath. docs/decisions.md has the evidence for each construct, by who goes through it.
 
-    What automation writes passes GoToState, Backoff, Input and Enter; the states between fill in what a person left
-    out. The tests read the context object, as AWS refuses to apply a path to an input that is null.
+    An input that automation wrote passes through GoToState, Backoff, Input and Enter; the states between fill in fields
+    that a person omitted. The tests read the context object, as AWS refuses to apply a path to an input that is null.
     """
     start = source.document["StartAt"]
     backoff, given, enter, rejected, defaults = (
@@ -117,7 +117,7 @@ def _jsonpath_states(source: Definition, target: str | None, name: Namer) -> dic
         {"Variable": delay, "NumericGreaterThanEquals": 0},
         {"Variable": delay, "NumericLessThanEquals": MAX_WAIT_SECONDS},
     ]
-    # A Choice has no test for an object. To have a member is to be one; the last test tells an array.
+    # A Choice has no test for an object. A value with a member is one; the last test detects an array.
     no_scalar = [
         {"Not": {"Variable": variables, f"Is{kind}": True}} for kind in ("Null", "String", "Numeric", "Boolean")
     ]
@@ -172,7 +172,7 @@ def _jsonpath_states(source: Definition, target: str | None, name: Namer) -> dic
 
 
 def _filling(names: tuple[str, ...], name: Namer, fill: str, defaults: str, backoff: str) -> dict[str, State]:
-    """Write the states that make each variable null which a person's input does not name; none copies the input."""
+    """Write the states that set each variable that a person's input does not name to null; none copies the input."""
     unset, nulls, merge, take = (name(f"GoToState {part}") for part in ("Unset", "Nulls", "Merge", "Take"))
     variables = "$.resuming.variables"
     nothing = dict.fromkeys(names)
@@ -231,7 +231,7 @@ def _jsonata_states(source: Definition, target: str | None, name: Namer) -> dict
     start = source.document["StartAt"]
     backoff, enter, rejected = (name(f"GoToState {part}") for part in ("Backoff", "Enter", "Rejected"))
     resuming = "$states.input.resuming"
-    # Without the test of the type, a path into the array [{"resuming": true}] finds its member's field.
+    # Without the type test, a path into the array [{"resuming": true}] would find the field of its item.
     is_object = "$type($states.input) = 'object'"
     has_resuming = f"{is_object} and 'resuming' in $keys($states.input)"
     names = "[" + ", ".join(jsonata_string(state) for state in source.enterable_states) + "]"

@@ -1,4 +1,4 @@
-"""What holds for a failure: the stack's parameters, and over them the tags of the state machine."""
+"""The settings for a failure: the stack's parameters, which the tags of the state machine override."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -8,8 +8,9 @@ from typing import Any
 from gotostate.errors import SettingsError
 from gotostate.resumption import OPT_IN_TAG
 
-# Step Functions gives these for the data or the definition, so the same input meets them again; and for permissions,
-# which somebody has to grant (https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html).
+# Step Functions raises these because of the data or the definition, so they occur again with the same input; or because
+# of permissions, which somebody has to grant
+# (https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html).
 PREPARE_ERRORS = (
     "States.Runtime",
     "States.QueryEvaluationError",
@@ -37,7 +38,7 @@ class Mode(StrEnum):
 
 
 class Strategy(StrEnum):
-    """By which means failures are taken up.
+    """The means by which failures are recovered.
 
     AUTO: a GoToState execution, and the native redrive where that cannot be exact or lacks the permission.
     """
@@ -78,7 +79,7 @@ class Settings:
 
 
 def settings_from(environment: Mapping[str, str]) -> Settings:
-    """Read the settings; what is not set has its default. Raises SettingsError that names variable and parameter."""
+    """Read the settings; unset ones get their default. Raises SettingsError that names variable and parameter."""
     default = Settings()
     mode = environment.get("DEFAULT_MODE", default.default_mode.value)
     if mode not in set(Mode):
@@ -107,7 +108,7 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
 
 
 def named(stack: str | None, profile: str | None = None) -> tuple[str, ...]:
-    """Return the options of a command that name a stack and a profile, of those that are not the usual ones."""
+    """Return the options of a command that name the stack and the profile, if they are not the default ones."""
     words = ("--stack", stack) if stack and stack != DEFAULT_STACK else ()
     return (*words, "--profile", profile) if profile else words
 
@@ -138,7 +139,7 @@ def matches(error: str, patterns: tuple[str, ...]) -> str | None:
 
 
 def _is_like(text: str, pattern: str) -> bool:
-    """Match piece by piece, each as far to the front as it goes: a regular expression takes for ever with many *."""
+    """Match piece by piece, each as early as possible: a regular expression takes far too long with many *."""
     first, *rest = pattern.split("*")
     if not rest:
         return text == pattern

@@ -22,7 +22,7 @@ def opted_in(aws: StepFunctions, memory: Memory | None = None) -> list[str]:
 
 
 def of_stack(aws: StepFunctions, default_mode: Mode, names: str, memory: Memory | None = None) -> list[str]:
-    """Return the ARNs of the state machines that a stack deals with.
+    """Return the ARNs of the state machines whose failures a stack processes.
 
     default_mode: what holds for machines without a tag. names: pattern of those that the stack may read. memory: keeps
     the tags that are read.
@@ -32,14 +32,14 @@ def of_stack(aws: StepFunctions, default_mode: Mode, names: str, memory: Memory 
 
 
 def named(aws: StepFunctions, patterns: Sequence[str], memory: Memory | None = None) -> list[str]:
-    """Return the ARNs of the state machines that are meant by names, * for any characters, or by their own ARNs.
+    """Return the ARNs of the state machines that are given by name, * for any characters, or by ARN.
 
     The name of a GoToState machine means its source. memory: keeps the tags that are read on the way. Raises
     NotFoundError for a name that no state machine has.
     """
     found = {_source_of_arn(aws, pattern) for pattern in patterns if pattern.startswith("arn:")}
     names = [pattern for pattern in patterns if not pattern.startswith("arn:")]
-    # One call tells the ARNs and the tags of a hundred machines that have the tag, which each would be asked for.
+    # One call returns the ARNs and tags of a hundred machines that have the tag, instead of one call for each.
     tagged = _tagged_sources(memory) if names and memory else {}
     found |= {tagged[name] for name in names if name in tagged}
     names = [name for name in names if name not in tagged]
@@ -56,7 +56,7 @@ def named(aws: StepFunctions, patterns: Sequence[str], memory: Memory | None = N
 
 
 def _tagged_sources(memory: Memory) -> dict[str, str]:
-    """Return by name, of the state machines with the tag 'gotostate', the ARN of the one that people wrote."""
+    """Return, by name, the ARNs of the sources of all state machines with the tag 'gotostate'."""
     try:
         tagged = memory.tags_of_opted_in()
     except Exception as error:
@@ -86,8 +86,8 @@ def _source_of_arn(aws: StepFunctions, arn: str) -> str:
 
 
 def _sources(machine_arns: Iterable[str]) -> dict[str, str]:
-    """Return by name, of all state machines, the ARN of the one that people wrote."""
+    """Return, by name, the ARNs of the sources of state machines."""
     arns = {arn.rpartition(":")[2]: arn for arn in machine_arns}
     built = {resumption.machine_name(name): arn for name, arn in arns.items() if not name.endswith(SUFFIX)}
-    # Of a source that was deleted the GoToState machine says the name, if that was not cut.
+    # The GoToState machine of a deleted source shows the source's name, unless that was truncated.
     return {name: built.get(name, arn.removesuffix(SUFFIX)) for name, arn in arns.items()}

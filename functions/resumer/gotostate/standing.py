@@ -1,4 +1,4 @@
-"""How one failure stands: where it failed, what became of it, what automation decides, and what to type."""
+"""The status of one failure: where it failed, what became of it, what automation decides, and what to type."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -21,7 +21,7 @@ from gotostate.visits import Reader
 
 
 class Status(StrEnum):
-    """How a failure stands."""
+    """The status of a failure."""
 
     OPEN = "open"
     WAITING = "waiting"
@@ -44,7 +44,7 @@ class Row:
 
     machine: ARN of the state machine that people wrote. original, newest: ARNs of the first failed execution and of the
     newest one of its chain. failed_at: when the original failed. state, error: of the newest execution that failed;
-    None where it is not known or there is none. reason: why it stands so; None where it runs or has recovered.
+    None where it is not known or there is none. reason: why it has this status; None where it runs or has recovered.
     attempt: number of the newest resume, 0 for none, of max_attempts. until: when a waiting one enters its state.
     calls: what runs again. next: what to type; None where there is nothing to do. Times in seconds since the epoch.
     """
@@ -66,7 +66,7 @@ class Row:
 
 
 def as_listed(listed: Listed) -> Status:
-    """Tell how a failure stands by the listings alone: open, running or recovered."""
+    """Return the status of a failure by the listings alone: open, running or recovered."""
     if listed.is_resolved:
         return Status.RECOVERED
     return Status.OPEN if listed.newest.has_failed else Status.RUNNING
@@ -78,7 +78,7 @@ def told_of(listed: Listed) -> Link:
 
 
 def look(memory: Memory, listed: Listed, settings: Settings, *, now: float) -> Row:
-    """Find out where a failure failed and how it stands: two or three calls, one more for each kind of definition.
+    """Find out where an execution failed and its status: two or three calls, one more for each kind of definition.
 
     A failure that cannot be read is a row all the same, with the reason. Raises ThrottledError.
     """
@@ -137,7 +137,7 @@ def _own_settings(memory: Memory, execution: str, settings: Settings) -> Setting
 
 
 def _with_decision(memory: Memory, row: Row, settings: Settings) -> Row:
-    """Add to the row of an execution that failed what automation decides about it, as `gotostate plan` does."""
+    """Add automation's decision, as `gotostate plan` shows it, to the row of a failed execution."""
     arn = ExecutionArn.parse(row.newest)
     look_first = command("plan", arn.text, settings.command_options)
     try:
@@ -167,7 +167,7 @@ def _with_decision(memory: Memory, row: Row, settings: Settings) -> Row:
 
 
 def _status(decision: Decision) -> Status:
-    """Tell how a failure stands that nothing has taken up; whatever automation is yet to do about it, it is open."""
+    """Return the status of a failure that has not been resumed or redriven; it is open if automation is yet to act."""
     if decision.rule == "left-to-parent":
         return Status.LEFT_TO_PARENT
     if decision.rule == "aborted":
@@ -177,7 +177,7 @@ def _status(decision: Decision) -> Status:
 
 
 def _with_failure(memory: Memory, row: Row, failed: Link) -> Row:
-    """Add to the row of a failure that runs again, or has recovered, the state and the error of an execution of it."""
+    """Add the state and error of a given execution to the row of a failure that runs again or has recovered."""
     report = Report(
         failed.execution,
         started=failed.started,
@@ -204,12 +204,12 @@ def _told(read: Callable[[], Iterator[HistoryEvent]], definition: Definition) ->
     visit = next(reader, None)
     if visit and visit.name not in definition.router_states:
         return visit.name, reader.ending.error
-    # In front of its states: it was on its way to one.
+    # It ended before its first own state: it was on its way to one.
     return history.locate(read(), definition).resume_from, reader.ending.error
 
 
 def _events(memory: Memory, failed: Link) -> Iterator[HistoryEvent]:
-    """Yield the events, newest first, of an execution that failed; of one that was redriven those before that."""
+    """Yield the events of a failed execution, newest first; if it was redriven, only those before the redrive."""
     events = memory.aws.events(failed.execution)
     if not failed.has_failed:
         for event in events:
@@ -219,7 +219,7 @@ def _events(memory: Memory, failed: Link) -> Iterator[HistoryEvent]:
 
 
 def _with_wait(memory: Memory, row: Row, now: float) -> Row:
-    """Add to the row of a resumed execution that runs until when it waits before it enters its state."""
+    """Add the end of the wait before it enters its state to the row of a running resumed execution."""
     newest = next(link for link in row.chain if link.execution == row.newest)
     try:
         resuming = jsontext.parse(memory.aws.execution(newest.execution).input)["resuming"]
@@ -227,5 +227,5 @@ def _with_wait(memory: Memory, row: Row, now: float) -> Row:
     except (GotoStateError, KeyError, TypeError, ValueError):
         return row
     until = (newest.started or 0.0) + delay
-    # A clock that is behind AWS's does not make one wait that was started to go on at once.
+    # Without a delay it is not waiting, even if this computer's clock is behind AWS's.
     return replace(row, status=Status.WAITING, until=until) if delay and until > now else row

@@ -31,7 +31,7 @@ LIST_PAGE = 1_000
 CONNECT_SECONDS, READ_SECONDS = 3, 10
 
 _NOT_FOUND = ("ExecutionDoesNotExist", "StateMachineDoesNotExist", "ResourceNotFound", "InvalidArn")
-# Somebody else was faster: what exists now has to be read again.
+# Somebody else was faster: the machine has to be read again.
 _OVERTAKEN = ("StateMachineAlreadyExists", "ConflictException", "StateMachineDeleting")
 _DENIED = ("AccessDeniedException", "AccessDenied", "KmsAccessDeniedException", "KmsInvalidStateException")
 
@@ -110,8 +110,8 @@ class StepFunctions:
     def tags_of_all_with(self, key: str) -> dict[str, dict[str, str]]:
         """Return the tags of all state machines that have a tag, by ARN.
 
-        The Resource Groups Tagging API answers for a hundred machines in one call, and Step Functions for one machine
-        a second. Its index may be behind by moments, so a machine that is not in it may have opted in.
+        The Resource Groups Tagging API returns a hundred machines in one call, while Step Functions allows one machine
+        a second. The API's index may be slightly behind, so a machine that is not in it may have opted in.
         Raises ThrottledError at once, as most callers have another way.
         """
         found: dict[str, dict[str, str]] = {}
@@ -164,7 +164,7 @@ class StepFunctions:
         return Revision(machine, response.get("revisionId"), seconds(response.get("updateDate")))
 
     def events(self, execution_arn: str) -> Iterator[HistoryEvent]:
-        """Yield the history's events, newest first; a page is fetched when its first event is asked for."""
+        """Yield the history's events, newest first; a page is fetched when its first event is needed."""
         token: dict[str, str] = {}
         sizes = list(PAGE_SIZES)
         while True:
@@ -181,7 +181,7 @@ class StepFunctions:
             if len(sizes) > 1 and _bytes_of(page) < LARGE_PAGE_BYTES:
                 del sizes[0]
             del page
-            # From its end, so that an event's memory is free once it was looked at.
+            # Consumed from the end, so that an event's memory is free once it was looked at.
             events.reverse()
             while events:
                 yield events.pop()
@@ -261,11 +261,11 @@ class StepFunctions:
             token = {"nextToken": page["nextToken"]}
 
     def delete_version(self, version_arn: str) -> None:
-        """Delete a version; executions of it that run go on."""
+        """Delete a version; its running executions continue."""
         self._call("delete_state_machine_version", stateMachineVersionArn=version_arn)
 
     def delete_machine(self, machine_arn: str) -> None:
-        """Delete a state machine with its versions; AWS ends what runs in it at the next transition."""
+        """Delete a state machine with its versions; AWS ends its running executions at their next transition."""
         self._call("delete_state_machine", stateMachineArn=machine_arn)
 
     def tag(self, machine_arn: str, tags: Mapping[str, str]) -> None:
@@ -326,8 +326,8 @@ class StepFunctions:
     def start(self, machine_arn: str, name: str, input_text: str) -> bool:
         """Start an execution; False when one of this name was started before.
 
-        StartExecution with the name and input of an execution that runs succeeds; that the execution is an older
-        one is seen by its startDate. Raises NotFoundError when the machine or version does not exist.
+        StartExecution with the name and input of a running execution succeeds; its startDate shows that the execution
+        is an older one. Raises NotFoundError when the machine or version does not exist.
         """
         began = self.pace.now()
         try:
@@ -340,7 +340,7 @@ class StepFunctions:
         return not _is_older(response, self.pace.now() - began)
 
     def redrive(self, execution_arn: str, token: str) -> None:
-        """Let an execution go on where it failed; idempotent for the same token for 15 minutes.
+        """Redrive an execution from where it failed; idempotent for the same token for 15 minutes.
 
         Raises NotRedrivableError when it cannot be redriven (any more), NotFoundError.
         """
@@ -373,7 +373,7 @@ def is_denied(error: BaseException) -> bool:
 
 
 def _raise_if_refused(error: Exception) -> None:
-    """Raise RefusedError for AWS's word that a definition is not valid."""
+    """Raise RefusedError if AWS says that a definition is not valid."""
     if error_code(error) == "InvalidDefinition":
         raise RefusedError(f"AWS does not take the definition: {_said(error)}") from error
 
@@ -430,7 +430,7 @@ def _machine(arn: str, response: Mapping[str, Any]) -> Machine:
 
 
 def _configuration(response: Mapping[str, Any]) -> dict[str, Any]:
-    """Pick what a GoToState machine shares with its source; what equals AWS's default is left out."""
+    """Pick the settings that a GoToState machine shares with its source; those with AWS's default are left out."""
     configuration: dict[str, Any] = {"roleArn": response["roleArn"]}
     if (response.get("loggingConfiguration") or {}).get("level", "OFF") != "OFF":
         configuration["loggingConfiguration"] = response["loggingConfiguration"]

@@ -26,13 +26,13 @@ _ENDED = {
     "ExecutionTimedOut": ("TIMED_OUT", "executionTimedOutEventDetails"),
     "ExecutionAborted": ("ABORTED", "executionAbortedEventDetails"),
 }
-# A report and the history give the time of the same end; between two ends lies a redrive, which takes longer.
+# Times of the same end in a report and in the history differ by less; a redrive between two ends takes longer.
 _SAME_END_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
 class Reported:
-    """What is known of an end before the history is read; a history that does not show it yet is behind.
+    """The reported end of an execution, before its history is read; a history that does not show it yet is behind.
 
     redrives: how often the execution had been redriven; stopped: when it ended, in seconds since the epoch.
     """
@@ -45,7 +45,7 @@ class Reported:
 class Ending:
     """The event with which an execution ended.
 
-    id: of that event; together with the execution's ARN it tells one failure from every other.
+    id: of that event; together with the execution's ARN it identifies the failure.
     earlier: ids of the ends before it, newest first, where the execution was redriven.
     stopped: when it ended, in seconds since the epoch; None where the history does not say.
     """
@@ -60,14 +60,14 @@ class Ending:
 
 @dataclass
 class _Exit:
-    """A top-level StateExited event, and whether what came right before it was a failure."""
+    """A top-level StateExited event, and whether the event right before it was a failure."""
 
     event: HistoryEvent
     caught: bool = False
     next_is_before: bool = True
 
     def look_at(self, event: HistoryEvent) -> None:
-        """See an earlier event: an error was caught if the one before, in the list or by id, is a failure."""
+        """Process an earlier event: an error was caught if the event before, in the list or by id, is a failure."""
         if self.next_is_before or event["id"] == previous_id(self.event):
             self.caught = self.caught or _is_failure(event["type"])
         self.next_is_before = False
@@ -112,11 +112,11 @@ class Trail:
         self.evaluation: Mapping[str, Any] = {}
         self.fail_state = False
         self.steps = Steps()
-        # Ids of failures that a Catch or Retry of an inner container took up.
+        # Ids of failures that a Catch or Retry of an inner container handled.
         self._recovered: set[int] = set()
 
     def look_at(self, event: HistoryEvent) -> None:
-        """See an earlier event."""
+        """Process an earlier event."""
         self.steps.take(event)
         kind, previous = event["type"], previous_id(event)
         if kind.endswith(("StateExited", "StateStarted")):
@@ -137,7 +137,7 @@ class Trail:
 
 
 class Reader(Iterator[Visit]):
-    """The visits to top-level states, newest first; reads no further than the visit that is asked for.
+    """The visits to top-level states, newest first; reads no further than the requested visit.
 
     start: the ExecutionStarted event, once it was read. trail: what happened inside the last state.
     """
@@ -259,7 +259,7 @@ def add_older(variables: dict[str, str], older: Mapping[str, str]) -> None:
 
 
 def _is_failure(kind: str) -> bool:
-    # EvaluationFailed counts: a Catch may take up a JSONata error.
+    # EvaluationFailed counts: a Catch may handle a JSONata error.
     return kind.endswith(("Failed", "TimedOut")) and not kind.startswith("Execution")
 
 
