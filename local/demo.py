@@ -49,7 +49,7 @@ def main() -> int:
         return 1
     print_table(rows)
     draw_widget(stack)
-    print("All of it came true.")
+    print("All checks passed.")
     return 0
 
 
@@ -68,7 +68,7 @@ def draw_widget(stack: Stack) -> None:
 
 def dependency_was_down(stack: Stack) -> list[Row]:
     """(a) A machine whose dependency was down recovers with nobody's help."""
-    title("(a) OrderMachine: Reserve, Charge, Ship. Charge's dependency is down for two calls. Nobody helps.")
+    title("(a) OrderMachine: Reserve, Charge, Ship. Charge's dependency is down for two calls. No command is typed.")
     order = {"order": "order-17", "outage": 2}
     failed = stack.start(stack.outputs["OrderMachineArn"], order, "order-17")
     with step("order-17 runs and fails"):
@@ -85,7 +85,7 @@ def dependency_was_down(stack: Stack) -> list[Row]:
 
 def outage_of_many(stack: Stack) -> list[Row]:
     """(b) A dependency goes down, many executions fail, and all recover with nobody's help."""
-    title(f"(b) OrderMachine: an outage. {ORDERS} orders fail while Charge's dependency is down. Nobody helps.")
+    title(f"(b) OrderMachine: an outage. {ORDERS} orders fail while Charge's dependency is down. No command is typed.")
     machine_arn = stack.outputs["OrderMachineArn"]
 
     def fail(name: str) -> dict[str, Any]:
@@ -173,7 +173,7 @@ def continue_as_new(stack: Stack) -> list[Row]:
 
 def both_together(stack: Stack) -> list[Row]:
     """(f) A chain whose work fails midway is resumed and goes on to its last execution."""
-    title("(f) ContinueAsNew: the work of the second of three executions fails in its second iteration. Nobody helps.")
+    title("(f) ContinueAsNew: the work of the second of three executions fails once. No command is typed.")
     outage = {"run": "weekly-continue-2", "step": "iteration 1", "calls": 1}
     stack.start(stack.outputs["ContinueAsNewArn"], {"restart": {"executionCount": 3}, "outage": outage}, "weekly")
     with step("it fails, is resumed from ExampleWork, and goes on to its last execution"):

@@ -19,7 +19,7 @@ from gotostate.cli.bulk import planned
 from gotostate.cli.bulk import verb as bulk
 from gotostate.cli.bulk.watching import Seen, Watch
 from gotostate.cli.stack import Hold, Queue, State
-from gotostate.errors import HistoryError, NoStackError, StackError
+from gotostate.errors import HistoryError, NoStackError, StackError, UnconfirmedError
 from gotostate.events import HistoryEvent
 from gotostate.memory import Memory
 from gotostate.nesting import STARTED_BY
@@ -164,8 +164,11 @@ def let_resumes_succeed(account: Account) -> None:
         (["--since", "2h", "--skip"], "--skip is for one execution"),
         (["--since", "2h", "--input", "1"], "--input is for one execution"),
         (["--since", "2h", "--dry-run", "--yes"], "leave one of them out"),
-        ([execution_arn("orders", "x"), "--since", "2h"], "--since choose among many failures"),
-        ([execution_arn("orders", "x"), "--json", "--limit", "1"], "--limit, --json choose among many failures"),
+        ([execution_arn("orders", "x"), "--since", "2h"], "these options are for many failures: --since"),
+        (
+            [execution_arn("orders", "x"), "--json", "--limit", "1"],
+            "these options are for many failures: --limit, --json",
+        ),
         (["--since", "2h", "--stack", ""], "--stack is empty"),
     ],
 )
@@ -251,7 +254,7 @@ refunds   Charge   BankDown      1      refused
 16 by the Resumer of the stack sfn-resume, through its queue
 2 from here, with your own credentials: {planned._NOT_TAKEN}
 parameters: the stack sfn-resume
-Next         gotostate list --state-machine orders invoices imports refunds --since {since} --unresolved
+Next         gotostate resume --state-machine orders invoices imports refunds --since {since}
 """
     assert capsys.readouterr().out == expected
     assert expected in (Path(__file__).parents[2] / "docs" / "commands.md").read_text()
@@ -349,8 +352,49 @@ def test_reasons_that_name_executions_are_one_group(account: Account, stack: Fak
 
 def test_the_command_that_shows_the_rest_names_the_stack(account: Account, stack: FakeStack, capsys: Capture) -> None:
     fail(account, "orders", 1)
-    assert resume("--state-machine", "orders", "--dry-run", "--stack", "my-stack") == 0
+    assert resume("--state-machine", "orders", "--yes", "--stack", "my-stack") == 0
     assert "--stack my-stack --unresolved\n" in capsys.readouterr().out
+
+
+def test_a_dry_run_ends_with_the_command_that_does_it(account: Account, stack: FakeStack, capsys: Capture) -> None:
+    fail(account, "orders", 3)
+    words = ["--state-machine", "orders", "--stack", "my-stack", "--from-state", "Charge", "--limit", "1"]
+    assert resume(*words, "--dry-run") == 0
+    command = capsys.readouterr().out.splitlines()[-1].removeprefix("Next         gotostate resume ")
+    assert command.endswith(" --stack my-stack --from-state Charge --limit 1")
+    assert resume(*shlex.split(command), "--yes") == 0
+    assert len(started(account)) == 1
+
+
+def test_what_is_confirmed_with_canaries_is_said(
+    account: Account, stack: FakeStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail(account, "orders", 3)
+    asked: list[str] = []
+
+    def confirm(question: str, *, given: bool) -> None:
+        asked.append(question)
+        raise UnconfirmedError("nothing was changed")
+
+    monkeypatch.setattr(bulk, "confirm", confirm)
+    for count in ("1", "3"):
+        assert resume("--state-machine", "orders", "--canary", count) == 3
+    assert asked == ["Resume 1 first, and the other 2 only if all of these succeed?", "Resume 3?"]
+
+
+def test_names_that_do_not_fit_are_shown_below(
+    account: Account, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    error = "TheBankIsDownAgainAndNobodyKnowsWhy"
+    fail(account, "orders", 1, error=error)
+    assert resume("--state-machine", "orders", "--dry-run") == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[1].endswith("resume")
+    assert printed[2] == f"  orders, Charge, {error}"
+    monkeypatch.delenv("COLUMNS")
+    assert resume("--state-machine", "orders", "--dry-run") == 0
+    assert error in capsys.readouterr().out.splitlines()[1], "a file takes lines of any width"
 
 
 @pytest.mark.parametrize(
@@ -427,7 +471,9 @@ def test_a_second_run_does_what_is_left_and_a_third_finds_nothing(
     fail(account, "orders", 4)
     stack.mapping = "Disabled"
     assert resume("--state-machine", "orders", "--limit", "2", "--yes") == 0
-    assert "is held: requests wait in its queue" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "is held: requests wait in its queue" in printed
+    assert "mind: to let it continue: gotostate release --region eu-west-1\n" in printed
     stack.mapping = "Enabled"
     assert resume("--state-machine", "orders", "--yes") == 0
     for event in stack.sent[:2]:
@@ -928,7 +974,7 @@ def test_the_preview_says_who_starts_the_canaries(account: Account, stack: FakeS
     fail(account, "orders", 5)
     assert resume("--state-machine", "orders", "--canary", "2", "--dry-run") == 0
     printed = capsys.readouterr().out
-    assert "first 2 canaries from here, with your own credentials\n3 by the Resumer of" in printed
+    assert "first: 2 canaries from here, with your own credentials\n3 by the Resumer of" in printed
 
 
 def test_in_place_of_a_canary_that_goes_on_already_comes_another(

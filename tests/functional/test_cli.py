@@ -13,6 +13,7 @@ from fake_account import Account, RefusalError, Wired, execution_arn, failure_ev
 from gotostate import cli, recovery
 from gotostate.cli.waiting import BEHIND_SECONDS
 from gotostate.nesting import STARTED_BY
+from gotostate.notice import console_link
 from gotostate.report import Report
 from gotostate.settings import Settings
 
@@ -92,9 +93,40 @@ def test_plan_tells_who_resumed_it_already(account: Account, capsys: Capture) ->
     resumed = next(arn for arn in account.runs if "resume-1" in arn)
     capsys.readouterr()
     assert cli.main(["plan", FAILED]) == 0
-    assert f"Resumed by   {resumed} (RUNNING)" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert f"Resumed by   {resumed} (RUNNING)" in printed
+    assert "Automation   skip: this failure was resumed already" in printed
+    assert "Waits" not in printed
     assert cli.main(["plan", FAILED, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["resumedBy"] == resumed
+
+
+def test_what_a_person_started_in_the_gotostate_machine_is_warned_of(account: Account, capsys: Capture) -> None:
+    """An input that was written by hand names no failure, so nothing tells whether it did the work of this one."""
+    assert cli.main(["build", FAILED]) == 0
+    account.now += 60
+    by_hand = account.add_failure("orders-with-GoToState", "by-hand", failure_events("B"), status="SUCCEEDED")
+    capsys.readouterr()
+    for verb in ("plan", "resume"):
+        assert cli.main([verb, FAILED]) == 0
+        assert f"Mind         {by_hand} (SUCCEEDED) was started by hand" in capsys.readouterr().out
+    later = account.add_failure("orders", "later", failure_events("B"))
+    account.runs[later].stopped = account.now + 60
+    assert cli.main(["plan", later]) == 0
+    assert "by hand" not in capsys.readouterr().out
+
+
+def test_the_consoles_url_of_an_execution_names_it(account: Account, capsys: Capture) -> None:
+    for url in (console_link(FAILED), console_link(FAILED) + "?startDate=1"):
+        assert cli.main(["plan", url]) == 0
+        assert capsys.readouterr().out.startswith(f"Execution    {FAILED}\n")
+
+
+def test_an_option_that_is_spelled_in_part_is_refused(account: Account, capsys: Capture) -> None:
+    with pytest.raises(SystemExit) as exited:
+        cli.main(["resume", FAILED, "--wai"])
+    assert exited.value.code == 2
+    assert account.changes == []
 
 
 def test_the_seeds_command(account: Account, capsys: Capture) -> None:

@@ -567,7 +567,7 @@ def test_nothing_to_show(account: Account, capsys: Capture) -> None:
     assert printed(account, capsys, "--json") == "[]\n"
     assert printed(account, capsys, "--json", "--group") == "[]\n"
     account.machines.clear()
-    said = "no state machine has opted in: tag one gotostate=resume, or name some with --state-machine\n"
+    said = "no state machine in eu-west-1 has opted in: tag one gotostate=resume, or name some with --state-machine\n"
     assert printed(account, capsys) == said
 
 
@@ -642,7 +642,7 @@ def test_the_names_in_the_json_are_stable(account: Account, capsys: Capture) -> 
     }  # fmt: skip
     assert set(row["chain"][0]) == {"execution", "status", "attempt", "started", "stopped", "redriven"}
     (group,) = json.loads(printed(account, capsys, "--json", "--group"))
-    assert set(group) == {"machine", "state", "error", "count", "first", "last"}
+    assert set(group) == {"machine", "state", "error", "count", "unresolved", "first", "last"}
 
 
 # ---- What it costs ----------------------------------------------------------------------------------

@@ -86,7 +86,7 @@ def test_an_option_of_several_verbs_is_told_the_same(option: str) -> None:
 def test_profile_and_region_are_where_aws_users_look_for_them() -> None:
     assert {name for name in PARSERS if "--profile" not in taken(name)} == {"completion"}
     assert {name for name in PARSERS if "--region" in taken(name)} == IN_A_REGION
-    assert {name for name in VERBS if "--stack" in taken(name)} == IN_A_REGION - {"clean"} | {"plan", "build"}
+    assert {name for name in VERBS if "--stack" in taken(name)} == IN_A_REGION - {"clean"} | {"plan", "show", "build"}
 
 
 @pytest.mark.parametrize(

@@ -49,12 +49,16 @@ class Found:
 
 @dataclass(frozen=True)
 class Group:
-    """How many failures have a machine, state and error in common; first, last: when the first and last failed."""
+    """How many failures have a machine, state and error in common.
+
+    unresolved: so many of them have not recovered. first, last: when the first and last failed.
+    """
 
     machine: str
     state: str | None
     error: str | None
     count: int
+    unresolved: int
     first: float
     last: float
 
@@ -73,12 +77,12 @@ def rows(
     state: str | None = None,
     error: str | None = None,
 ) -> Found:
-    """Return the failures of some state machines in a time, as rows; changes nothing.
+    """Return the failures of some state machines in a period, as rows; changes nothing.
 
     machine_arns: of the machines that people wrote. settings: the stack's; the machines' tags are read.
     now, since, until: seconds since the epoch; one execution of the chain failed between the last two. longest: for how
-    many seconds an execution runs at most; a smaller one spares pages of listings. limit: of the rows; None: all.
-    unresolved: leave out what has recovered.
+    many seconds an execution runs at most; a smaller value saves pages of listings. limit: how many rows; None: all.
+    unresolved: leave out failures that have recovered.
     state: name of a state; error: pattern of an error's name, * for any characters. With one of these every failure
     in the time is read, otherwise only those that are returned.
 
@@ -97,7 +101,7 @@ def joined(
     longest: float = LONGEST_RUN_SECONDS,
     unresolved: bool = False,
 ) -> list[Listed]:
-    """Return the failures of some state machines in a time as the listings show them, in the order of the rows.
+    """Return the failures of some state machines in a period as the listings show them, in the order of the rows.
 
     Takes what `rows` takes, and raises what it raises. Costs calls of ListExecutions, and one more for each chain that
     may be the rerun of an execution that succeeded.
@@ -122,7 +126,7 @@ def looked_at(
     state: str | None = None,
     error: str | None = None,
 ) -> Found:
-    """Look at failures that were joined, at those that are returned or, with a filter, at all; takes what `rows` takes.
+    """Look at joined failures: only at those that are returned or, with a filter, at all; parameters as in `rows`.
 
     seconds_to_look_at tells how long it takes.
     """
@@ -145,7 +149,7 @@ def looked_at(
 
 
 def is_meant(failed_in: str | None, error: str | None, *, state: str | None, pattern: str | None) -> bool:
-    """Tell whether a failure is among those that are meant.
+    """Tell whether a failure matches a filter.
 
     failed_in, error: its own. state: name of a state; pattern: of an error's name, * for any characters; None: any.
     """
@@ -155,7 +159,7 @@ def is_meant(failed_in: str | None, error: str | None, *, state: str | None, pat
 
 
 def look_ahead(memory: Memory, links: Iterable[Link]) -> None:
-    """Look at the machines of which several executions are read, before they are asked about one by one."""
+    """Look at the machines that have several executions to read, before AWS is asked about each execution."""
     machines = Counter(ExecutionArn.parse(link.execution).machine_arn for link in links if link.on_plain_arn)
     for arn, times in machines.items():
         if times > 1:
@@ -163,7 +167,7 @@ def look_ahead(memory: Memory, links: Iterable[Link]) -> None:
 
 
 def seconds_to_look_at(listed: Sequence[Listed]) -> float:
-    """Tell how long it takes at least to look at failures at AWS's quotas, while nothing else uses them."""
+    """Return the least time that AWS's quotas allow for looking at failures, if nothing else uses the quotas."""
     histories, unresolved = len(listed), sum(not one.is_resolved for one in listed)
     region = listed[0].machine.split(":")[3] if listed else ""
     return quotas.seconds({"GetExecutionHistory": histories, "DescribeExecution": unresolved}, region)
@@ -171,11 +175,16 @@ def seconds_to_look_at(listed: Sequence[Listed]) -> float:
 
 def groups(found: Iterable[Row]) -> list[Group]:
     """Count rows by machine, state and error; the largest group first."""
-    times = defaultdict[tuple[str, str | None, str | None], list[float]](list)
+    alike = defaultdict[tuple[str, str | None, str | None], list[Row]](list)
     for row in found:
-        times[row.machine, row.state, row.error].append(row.failed_at)
-    counted = [Group(*key, len(failed), min(failed), max(failed)) for key, failed in times.items()]
+        alike[row.machine, row.state, row.error].append(row)
+    counted = [_group(key, rows) for key, rows in alike.items()]
     return sorted(counted, key=lambda group: (-group.count, -group.last))
+
+
+def _group(key: tuple[str, str | None, str | None], members: Sequence[Row]) -> Group:
+    times = [row.failed_at for row in members]
+    return Group(*key, len(members), sum(not row.status.is_resolved for row in members), min(times), max(times))
 
 
 def counts(listed: Iterable[Listed]) -> dict[str, Counter[Status]]:
@@ -189,7 +198,7 @@ def counts(listed: Iterable[Listed]) -> dict[str, Counter[Status]]:
 def _has_failed(aws: StepFunctions, listed: Listed) -> bool:
     """Tell whether something in a chain failed: a rerun of what had succeeded (rerun.py) looks like a resume.
 
-    Where no listing holds the original, and none of its resumes failed, the input of the first tells: one call.
+    Where no listing holds the original, and none of its resumes failed, the first resume's input tells: one call.
     """
     if not listed.is_cut or any(True for link in listed.chain for _ in link.failures):
         return True
@@ -216,10 +225,10 @@ def _listed(
         try:
             yield from failures(memory.aws, arn, since=since, until=until, longest=longest)
         except NotFoundError as error:
-            # What says which machines have opted in may be behind.
+            # The index of machines that have opted in may be behind.
             gone.append(error)
         except Exception as error:
-            # The tag may stand on an Express machine.
+            # An Express machine may have the tag.
             if error_code(error) != "StateMachineTypeNotSupported":
                 raise
             gone.append(NotFoundError(f"{arn} is an Express state machine: AWS lists no executions of it"))

@@ -1,8 +1,9 @@
-"""What is known of a failed execution, gathered from AWS; changes nothing."""
+"""Gathering all that is known of a failed execution from AWS; changes nothing."""
 
 import shlex
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import islice
 
 from gotostate import history, nesting, policy, resumption
 from gotostate.definition import Definition
@@ -16,7 +17,7 @@ from gotostate.errors import (
     TransientError,
 )
 from gotostate.events import ENDED_BADLY
-from gotostate.executions import Execution
+from gotostate.executions import Execution, ListedExecution
 from gotostate.failure import EarlierResume, Failure, Redrive
 from gotostate.history import FailurePoint
 from gotostate.memory import Memory
@@ -25,9 +26,9 @@ from gotostate.pace import error_code
 from gotostate.planning import failed_in_added
 from gotostate.policy import Action, Decision
 from gotostate.report import Report
-from gotostate.resumption import ExecutionArn
+from gotostate.resumption import ExecutionArn, is_resume_name
 from gotostate.settings import Mode, Settings
-from gotostate.stepfunctions import is_denied
+from gotostate.stepfunctions import LIST_PAGE, is_denied
 from gotostate.visits import Reported
 
 
@@ -69,7 +70,7 @@ def _read_alone(memory: Memory, report: Report) -> Failure:
         source_arn = resumption.source_of(tags, arn.machine_arn) or ExecutionArn.parse(chain.original).machine_arn
     source = memory.source_of(ran.definition)
     in_added = failed_in_added(point, ran.definition)
-    # A late report of an earlier failure: the history tells.
+    # If this is a late report of an earlier failure, the history shows that.
     redrives = max(report.redrives, len(point.ending.earlier))
     return Failure(arn, ran, source, source_arn, tags, chain, point, failed_in_added=in_added, redrives=redrives)
 
@@ -103,6 +104,26 @@ def newest_of_chain(memory: Memory, failure: Failure) -> Execution | None:
         if newest.status not in ENDED_BADLY:
             return newest
         failure = _read_alone(memory, _completed(memory, Report(newest.arn)))
+
+
+def begun_by_hand(memory: Memory, failure: Failure) -> ListedExecution | None:
+    """Find the newest execution that a person started in the GoToState machine since a failure; None if there is none.
+
+    Nothing tells whether it did the work of this failure: an input written by hand names none.
+    """
+    stopped = failure.point.ending.stopped
+    try:
+        for found in islice(memory.aws.executions(failure.machine_arn), LIST_PAGE):
+            if stopped is None or (found.started or 0.0) < stopped:
+                return None
+            if not is_resume_name(ExecutionArn.parse(found.arn).name):
+                return found
+    except NotFoundError:
+        pass
+    except Exception as error:
+        if not is_denied(error):
+            raise
+    return None
 
 
 def _completed(memory: Memory, report: Report) -> Report:
@@ -140,12 +161,12 @@ def _located(memory: Memory, arn: ExecutionArn, definition: Definition, reported
 
 
 def governing_tags(memory: Memory, machine_arn: str, failed_at: float | None = None) -> Mapping[str, str]:
-    """Return the tags by which a state machine's failures are dealt with. Raises NotFoundError.
+    """Return the tags by which a state machine's failures are processed. Raises NotFoundError.
 
-    Of a GoToState machine the source's count, as people change those; but its own 'off' always wins.
+    For a GoToState machine the source's tags count, as people change those; but its own 'off' always wins.
     failed_at: when the execution failed for which they are wanted, in seconds since the epoch.
     """
-    # A GoToState machine whose source has no tag has none itself, and is still its source's.
+    # A GoToState machine whose source has no opt-in tag has none itself, but its source's tags count all the same.
     is_built = machine_arn.endswith(resumption.SUFFIX)
     own = memory.tags(machine_arn, failed_at=None if is_built else failed_at)
     source_arn = resumption.source_of(own, machine_arn)
@@ -154,7 +175,7 @@ def governing_tags(memory: Memory, machine_arn: str, failed_at: float | None = N
     try:
         return memory.tags(source_arn)
     except NotFoundError:
-        # A source that was deleted can say nothing any more: the copy of its tags does.
+        # The source was deleted, so the copy of its tags counts.
         return own
 
 
@@ -176,7 +197,7 @@ def tags_if_any(memory: Memory, machine_arn: str) -> Mapping[str, str]:
 def _parent_of(memory: Memory, failure: Failure, execution_input: str, settings: Settings) -> Parent | None:
     """Tell how a nested execution was started; None for one that is not nested.
 
-    The parent's definition tells, as a rule; its history is read only if the definition is ambiguous.
+    Usually the parent's definition shows it; the history is read only if the definition is ambiguous.
     """
     parent_arn = nesting.parent_of(execution_input)
     if parent_arn is None:
@@ -203,7 +224,7 @@ def _parent_of(memory: Memory, failure: Failure, execution_input: str, settings:
 
 
 def _earlier(memory: Memory, failure: Failure) -> tuple[EarlierResume, ...]:
-    """Find out how the resumes went that earlier ends of a redriven execution had."""
+    """Find the newest resume of each earlier end of a redriven execution, and its status."""
     found = []
     for ending_id in failure.point.ending.earlier:
         ending = replace(failure.point.ending, id=ending_id, earlier=())

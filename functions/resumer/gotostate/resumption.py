@@ -1,4 +1,4 @@
-"""What a resume is called and what it is given: names and inputs, as text and without AWS."""
+"""The names and inputs of resumes, as text and without AWS."""
 
 import hashlib
 import re
@@ -17,12 +17,13 @@ MAX_NAME = 80
 MAX_INPUT_BYTES = 262_144
 MAX_TAG_VALUE = 256
 LONGEST_REASON = 256
-# No chain is as long: a larger number was written by hand, and would not fit into a name.
+# No chain is this long: a larger number was written by hand, and would not fit into a name.
 MOST_TRIES = 1_000_000
 
 _NOT_IN_TAGS = re.compile(r"[^\w .:/+\-@]")
 _ESCAPED = re.compile(r"=([0-9a-f]+)=")
 _PARTITION, _REGION, _ACCOUNT = re.compile(r"aws[a-z-]*"), re.compile(r"[a-z0-9-]+"), re.compile(r"\d{12}")
+_RESUME_NAME = re.compile(r"-resume-\d+-[0-9a-f]{16}$")
 # No name holds one (https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html).
 _NOT_IN_ARNS = re.compile(r"""[\s\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff<>{}\[\]?*"#%\\^|~`$&,;]""")
 
@@ -87,14 +88,19 @@ def gotostate_arn(source_arn: str) -> str:
 
 
 def execution_name(original_name: str, failed_arn: str, ending_id: int, attempt: int) -> str:
-    """Name the resumed execution, the same for the same failure however often it is asked for.
+    """Name the resumed execution, the same for the same failure however often the name is requested.
 
-    ending_id: id of the event with which the failed execution ended. StartExecution starts nothing anew under a
-    name that was used before, which is what makes a second delivery of the same failure harmless.
+    ending_id: id of the event with which the failed execution ended. StartExecution starts no second execution
+    under a used name, which makes a second delivery of the same failure harmless.
     The first half of the mark follows from the failed execution's ARN alone, so that listings can be joined.
     """
     ending = f"{resumed_mark(failed_arn, attempt)}{_digest(f'{failed_arn} {ending_id}')[:8]}"
     return original_name[: MAX_NAME - len(ending)] + ending
+
+
+def is_resume_name(name: str) -> bool:
+    """Tell whether an execution's name has the form of a resume's; another one was started by a person."""
+    return _RESUME_NAME.search(name) is not None
 
 
 def redrive_token(failed_arn: str, ending_id: int) -> str:
@@ -134,14 +140,14 @@ def is_built_from(tags: Mapping[str, str], machine_arn: str, source_arn: str) ->
 
 @dataclass(frozen=True)
 class Asked:
-    """Who asked for a recovery in person, and why; both are cut to a length that leaves room for the state's input."""
+    """The person who requested a recovery, and why; both are cut to a length that leaves room for the state's input."""
 
     by: str
     reason: str | None = None
 
     @classmethod
     def of(cls, by: object, reason: object) -> "Asked | None":
-        """Read what a request or a resumed execution's input says; None where nobody is named."""
+        """Read them from a request or a resumed execution's input; None where nobody is named."""
         if not isinstance(by, str) or not by.strip():
             return None
         said = reason.strip()[:LONGEST_REASON] if isinstance(reason, str) else ""
@@ -155,8 +161,8 @@ class Chain:
     original: ARN of the first failed execution.
     attempt: number of the resume that this execution is; 0 for the original itself.
     original_input: the original execution's input, its members' texts by name; None if it was no object.
-    record: JSON text of what the execution was told of the inside of a Parallel or Map (record.py), if it was.
-    asked: who asked for a resume of this chain in person, the last one; None where automation did all.
+    record: JSON text of the record of a Parallel or Map that the execution was given (record.py), if it was.
+    asked: the last person who requested a resume of this chain; None where automation did all.
     redrives: how often the executions before this one in the chain were redriven. is_rerun: whether the chain began
     with an execution that had succeeded, which a person ran again from a state.
     """
@@ -174,7 +180,7 @@ def chain_of(execution_arn: str, execution_input: str, *, resumed: bool) -> Chai
     """Tell where an execution stands in its chain, from its input.
 
     resumed: whether it is an execution of a GoToState machine. The input alone does not say: a
-    source machine is free to have a 'resuming' of its own.
+    source machine is free to use a field 'resuming' of its own.
     """
     value = jsontext.parse(execution_input)
     parts = jsontext.members(execution_input) if isinstance(value, dict) else None
@@ -227,8 +233,8 @@ def resume_input(
     """Write the input of a resumed execution; state_input, variables and original_input are JSON texts.
 
     execution: the first failed execution of the chain; failed: the one that is resumed.
-    original_input: put beside 'resuming', for definitions that read the execution's input.
-    inside: the JSON texts of a container's record. asked: who asked for it in person. redrives: how
+    original_input: its members are put beside 'resuming', for definitions that read the execution's input.
+    inside: the JSON texts of a container's record. asked: the person who requested it. redrives: how
     often executions of the chain were redriven so far. is_rerun: whether the chain began with one that had succeeded.
 
     Raises InputError when it would be larger than Step Functions takes.

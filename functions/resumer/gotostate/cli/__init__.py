@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = run(options)
         sys.stdout.flush()
     except BrokenPipeError:
-        # Whoever read our output has enough of it (| head). Python would complain once more at its exit.
+        # The reader of our output has closed the pipe (| head). Python would complain once more at its exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.FAILURE
     except UnconfirmedError as error:
@@ -60,6 +60,8 @@ def command_line() -> argparse.ArgumentParser:
     """Return the parser: the table of commands and options that help, completion and docs/commands.md come from."""
     parser = argparse.ArgumentParser(
         prog="gotostate",
+        # An option that is spelled in part may be another one in the next release.
+        allow_abbrev=False,
         description="Resume a failed Step Functions execution from the state in which it ended.",
         epilog=f"{_EXIT_CODES}\n\n{told(_EXAMPLES)}",
         formatter_class=argparse.RawDescriptionHelpFormatter,

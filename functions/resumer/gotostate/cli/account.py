@@ -1,8 +1,9 @@
-"""The account of a failed execution, as the command uses it, and the parameters that hold there."""
+"""The account of a failed execution, as the command uses it, and the parameters that apply there."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from urllib.parse import unquote
 
 from gotostate import policy, reading
 from gotostate.cli.stack import Stack
@@ -52,7 +53,7 @@ class Account:
     @classmethod
     def of(cls, execution_arn: str, stack: str | None = None, profile: str | None = None) -> "Account":
         """Connect to the account and region of an execution. Raises ArnError."""
-        arn = ExecutionArn.parse(as_written(execution_arn))
+        arn = ExecutionArn.parse(_arn_in(as_written(execution_arn)))
         use_profile(profile)
         # The region of the ARN, so that the command is right whatever the shell's default region is.
         return cls(arn, Memory(StepFunctions(arn.region)), stack, profile)
@@ -65,12 +66,12 @@ class Account:
     @cached_property
     def settings(self) -> Settings:
         """The parameters of the deployed stack, and the machine's tags."""
-        # First what has to be reached in any case: where AWS cannot be, the stack costs no time as well.
+        # The tags first, as they are needed in any case: if AWS cannot be reached, no time is spent on the stack.
         tags = self._tags
         return for_machine(tags, self.parameters.settings)
 
     def asked(self, reason: str | None) -> Asked:
-        """Tell who types, by the ARN that AWS knows them by."""
+        """Identify the person at the terminal, by their ARN."""
         return asked(self.memory.aws, reason)
 
     @cached_property
@@ -81,7 +82,7 @@ class Account:
             return {}
 
     def require_resumable(self) -> None:
-        """Raise NothingToResumeError for what can be resumed with another execution alone."""
+        """Raise NothingToResumeError for an execution that can be resumed only by resuming another one."""
         if decision := policy.by_arn(self.arn):
             raise NothingToResumeError(f"{decision.reason}; resume that one")
 
@@ -89,6 +90,12 @@ class Account:
     def failure(self) -> Failure:
         """All that is known of the failure."""
         return reading.read(self.memory, Report(self.arn.text), self.settings)
+
+
+def _arn_in(text: str) -> str:
+    """Return the ARN in the console's URL of an execution, as notices link it; any other text as it is."""
+    _, found, arn = text.partition("/executions/details/")
+    return unquote(arn.partition("?")[0]) if found and text.startswith("https://") else text
 
 
 def use_profile(profile: str | None) -> None:
@@ -100,7 +107,7 @@ def use_profile(profile: str | None) -> None:
 
 
 def asked(aws: StepFunctions, reason: str | None) -> Asked:
-    """Tell who types, by the ARN that AWS knows them by."""
+    """Identify the person at the terminal, by their ARN."""
     try:
         by = aws.connect("sts").get_caller_identity()["Arn"]
     except Exception:  # noqa: BLE001  where STS cannot be reached, the resume is worth more than the name
@@ -113,9 +120,9 @@ def parameters(
 ) -> Parameters:
     """Read the parameters of the deployed stack; where it is not there or cannot be read, their defaults.
 
-    stack: its name as a person gave it; None: the usual one. is_needed: whether to raise when it is not known whether
-    it is there; None: they are worth no waiting. Raises StackError then, and when a stack that was named is not there
-    or is not one of this project's, SettingsError when one of its parameters cannot be read.
+    stack: its name as a person gave it; None: the default one. is_needed: whether to raise StackError when it is not
+    known whether the stack exists; None: do not wait long for AWS either. Raises StackError also when a stack that was
+    named is not there or is not one of this project's, SettingsError when one of its parameters cannot be read.
     """
     name = stack or DEFAULT_STACK
     default = Settings(command_options=named(stack, profile))
@@ -131,7 +138,7 @@ def parameters(
     except GotoStateError:
         raise
     except Exception as error:
-        # Whatever AWS answers, or does not: a plan by the defaults is better than none.
+        # Whether AWS answers with an error or not at all: a plan by the defaults is better than none.
         if not type(error).__module__.startswith(("botocore", "boto3")):
             raise
         return _unknown(default, f"the stack {name} cannot be read: {error}", error, is_needed=is_needed)

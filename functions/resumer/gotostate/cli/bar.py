@@ -1,4 +1,4 @@
-"""One line on a terminal that shows how far a long work is. No library: it is one line, and holds nothing of users."""
+"""One line on a terminal that shows the progress of long work. No library: it is one line without any user data."""
 
 import os
 import sys
@@ -22,7 +22,7 @@ class Bar:
         self._line = ""
 
     def show(self, done: int, told: str = "") -> None:
-        """Draw it. told: what else there is to say."""
+        """Draw it. told: additional text."""
         filled = _CELLS * min(done, self.total) // max(self.total, 1)
         bar = "#" * filled + "." * (_CELLS - filled)
         line = f"{self._label} [{bar}] {done:,} of {self.total:,}{f', {told}' if told else ''}"[:_WIDTH]

@@ -1,4 +1,4 @@
-"""The plan for what a person chose with the options of resume: another state, input, definition, or to skip."""
+"""The plan for a person's choice with the options of resume: another state, input or definition, or a skip."""
 
 import argparse
 from dataclasses import dataclass, replace
@@ -31,7 +31,7 @@ CHANGING = ("--input", "--from-state", "--definition", "--whole", "--skip")
 
 @dataclass(frozen=True)
 class Wish:
-    """What a person chose; with nothing chosen it goes on as it was.
+    """The choices of a person; without any, the execution continues as it was.
 
     input: JSON text in place of the recorded one. state: the one to enter. definition: a corrected one, or CURRENT.
     whole: a Parallel or Map runs again as a whole. skip: the failed state is skipped, as though it had given output,
@@ -62,13 +62,13 @@ class Wish:
 
     @property
     def is_plain(self) -> bool:
-        """Tell whether the execution is to go on as it was, which a redrive can do as well."""
+        """Tell whether the execution is to continue as it was, which a redrive can do as well."""
         return self == Wish()
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """A plan that a person chose, the tasks that are known to run again by it, and what to say of it."""
+    """A plan that a person chose, the tasks that are known to run again in it, and remarks about it."""
 
     plan: Plan
     again: frozenset[str]
@@ -76,7 +76,7 @@ class Chosen:
 
 
 class Chooser:
-    """Makes the plans that one wish gives for failures; asks AWS once for each state machine that it needs."""
+    """Makes the plans for failures from one wish; asks AWS once for each state machine that it needs."""
 
     def __init__(self, memory: Memory, wish: Wish) -> None:
         self._memory = memory
@@ -84,7 +84,7 @@ class Chooser:
         self._current: dict[str, Machine | None] = {}
 
     def plan(self, failure: Failure, settings: Settings) -> Chosen:
-        """Plan what was chosen.
+        """Make the plan that was chosen.
 
         Raises InputError, UnknownStateError, NotSkippableError, NothingToResumeError, DefinitionError.
         """
@@ -153,7 +153,7 @@ class Chooser:
         return replace(failure, source=router.remove_gotostate(current.definition), ran=ran)
 
     def _not_in_file(self, failure: Failure, ran: Definition) -> tuple[str, ...]:
-        """Name the states that an execution went through and a given file does not have: it may be another machine's.
+        """Name states that the execution went through but a given file lacks: the file may be another machine's.
 
         The whole history is read only where such states are in the definition that ran.
         """
@@ -165,7 +165,7 @@ class Chooser:
             for event in self._memory.aws.events(failure.arn.text)
             if event["type"].endswith("StateEntered")
         ]
-        # The history is read from its end.
+        # The history is read backwards.
         names = [name for name in dict.fromkeys(reversed(entered)) if name in gone]
         if not names:
             return ()
@@ -176,7 +176,7 @@ class Chooser:
 def with_means(memory: Memory, plan: Plan, settings: Settings, *, insists: bool) -> Plan:
     """Decide between a GoToState execution and the native redrive.
 
-    insists: a person asked for the redrive. Raises NotRedrivableError where AWS does none then.
+    insists: a person requested the redrive. Then raises NotRedrivableError where AWS cannot redrive.
     """
     plan = planning.with_room(plan)
     failure = plan.failure
@@ -189,7 +189,7 @@ def with_means(memory: Memory, plan: Plan, settings: Settings, *, insists: bool)
 
 
 def started(memory: Memory, plan: Plan) -> tuple[Plan, bool]:
-    """Start the execution, and where AWS does not take the opened Parallel or Map, with the whole of it."""
+    """Start the execution; if AWS refuses the opened Parallel or Map, start it with the whole container."""
     try:
         return plan, recovery.start(memory, plan)
     except RefusedError as error:

@@ -7,7 +7,7 @@ from gotostate.plain import printable
 
 
 def confirm(question: str, *, given: bool) -> None:
-    """Ask whether to go on, unless that was answered on the command line. Raises UnconfirmedError for a no.
+    """Ask whether to continue, unless that was answered on the command line. Raises UnconfirmedError for a no.
 
     given: --yes. Where nobody can be asked, the answer is no.
     """
@@ -21,5 +21,5 @@ def confirm(question: str, *, given: bool) -> None:
 
 
 def can_ask() -> bool:
-    """Tell whether a person sits at both ends: a question in a file is answered by nobody."""
+    """Tell whether input and output are a terminal: nobody answers a question that is written to a file."""
     return sys.stdin.isatty() and sys.stdout.isatty()

@@ -38,7 +38,7 @@ def place(options: argparse.Namespace) -> str:
 
 
 def show_state(stack: Stack, state: State) -> None:
-    """Print which stack it is and how its Resumer stands."""
+    """Print which stack it is and the state of its Resumer."""
     show("Stack", stack.name)
     show("Resumer", _told(state))
 

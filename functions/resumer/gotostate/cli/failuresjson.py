@@ -79,6 +79,7 @@ def _of_group(group: Group) -> dict[str, Any]:
         "state": group.state,
         "error": group.error,
         "count": group.count,
+        "unresolved": group.unresolved,
         "first": timestamp(group.first),
         "last": timestamp(group.last),
     }

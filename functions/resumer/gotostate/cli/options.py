@@ -1,6 +1,6 @@
 """How a verb is added to the command line, and the options that several verbs take, each declared once.
 
-The parser that comes of this is the one table of commands and options: help, completion and the tables of
+The resulting parser is the one table of commands and options: help, completion and the tables of
 docs/commands.md are made from it.
 """
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from gotostate.settings import DEFAULT_STACK
 
-# What the examples name.
+# The execution that the examples name.
 EXAMPLE_ARN = "arn:aws:states:eu-west-1:123456789012:execution:orders:order-17"
 _COLUMNS = 79
 _SHARED = ("profile", "region", "stack")
@@ -27,6 +27,7 @@ def add_verb(
     """
     parser: argparse.ArgumentParser = commands.add_parser(
         name,
+        allow_abbrev=False,
         help=summary,
         description=textwrap.fill(description, _COLUMNS),
         epilog=told(examples),
@@ -89,7 +90,7 @@ def check_forms(arn: str | None, first: str | None, second: str | None, names: s
 
 
 def check_shared(options: argparse.Namespace) -> str | None:
-    """Say which of the options that name an account or a stack is empty, as a variable of a shell may be."""
+    """Say which of the options that name an account or a stack is empty, for example from an unset shell variable."""
     for name in _SHARED:
         if getattr(options, name, None) == "":
             return f"--{name} is empty; give a value or leave it out"

@@ -12,8 +12,8 @@ def read(memory: Memory, execution: Execution) -> Failure:
     """Read an execution that succeeded, as though it were a failure; changes nothing.
 
     Its point says that there is nothing to resume: a person names the state. The id of its ExecutionSucceeded event
-    makes the name of the new execution, so that the same run is started once. Whether a parent awaited it is of no
-    concern, as that one has its answer.
+    determines the name of the new execution, so that the same run is started once. Whether a parent waited for it does
+    not matter, as the parent already has its result.
     """
     arn = ExecutionArn.parse(execution.arn)
     report = Report(

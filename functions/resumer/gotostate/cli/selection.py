@@ -1,4 +1,4 @@
-"""Which failures are meant, as the verbs take it that deal with many: machines, a time, and what failed."""
+"""The selection of failures, for the verbs that process many: by machines, period, state and error."""
 
 import argparse
 import re
@@ -75,7 +75,7 @@ def time_of(text: str, now: float) -> float | None:
             time = now - int(ago[1]) * _UNITS[ago[2]]
         else:
             time = datetime.fromisoformat(text).timestamp()
-        # Only what has a year from 1 to 9999 in UTC can be written.
+        # Only times with a year from 1 to 9999 in UTC can be written.
         datetime.fromtimestamp(time, UTC)
     except (ValueError, OverflowError, OSError):
         return None
@@ -126,5 +126,6 @@ def given(options: argparse.Namespace, since: float, until: float | None) -> lis
 
 
 def named(options: argparse.Namespace, *names: str) -> list[str]:
-    """Return the words of these options, of those that were given."""
-    return [word for name in names if (value := getattr(options, name)) for word in (f"--{name}", value)]
+    """Return the words of those of the options that were given."""
+    found = ((f"--{name.replace('_', '-')}", getattr(options, name)) for name in names)
+    return [word for option, value in found if value for word in (option, value)]

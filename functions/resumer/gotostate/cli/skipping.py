@@ -1,4 +1,4 @@
-"""Going on after a failed state that a person did by hand, or from an earlier one: what is entered, what runs again."""
+"""Continuing after a failed state whose work was done by hand, or from an earlier state: the point, and what reruns."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -35,7 +35,7 @@ def skipped(point: FailurePoint) -> str:
 
 
 def after(point: FailurePoint, source: Definition, output: str | None) -> FailurePoint:
-    """Return the point at which an execution goes on as though its failed state had given an output.
+    """Return the point at which an execution continues as though its failed state had given an output.
 
     source: the definition to resume on, without a router. output: JSON text; None: the state's own input.
     Variables stay as they were when the state was entered, as its Assign is not run.

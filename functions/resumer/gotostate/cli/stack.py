@@ -1,4 +1,4 @@
-"""The deployed stack, from outside: its event source mapping, its parameters, its queues, and who holds it.
+"""The deployed stack, from outside: its event source mapping, its parameters, its queues, and its hold.
 
 The only file that calls CloudFormation, SQS and STS, and Lambda for the mapping, the function's environment and its
 tags. Only the command uses it, never the function.
@@ -23,9 +23,9 @@ PATIENCE_SECONDS, POLL_SECONDS = 60.0, 0.5
 # The most that SendMessageBatch takes
 # (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html).
 BATCH = 10
-# How often what SQS did not take of a batch is sent again.
+# How often a batch is sent at most; each time without the messages that SQS has accepted.
 SENDS = 3
-# To reach AWS for what is worth knowing, and not worth waiting for.
+# Time to reach AWS for information that is useful, but not worth waiting for.
 HASTY_SECONDS = 0.8
 
 _ENABLED, _DISABLED = "Enabled", "Disabled"
@@ -34,7 +34,7 @@ _COUNTS = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesDelayed", 
 
 
 class Resumer(StrEnum):
-    """What the Resumer does.
+    """The state of the Resumer.
 
     HELD: by `gotostate hold`. DISABLED: somebody disabled the mapping by other means. CHANGING: between the two.
     """
@@ -49,7 +49,7 @@ class Resumer(StrEnum):
 class Hold:
     """Who holds the Resumer, as the function's tags keep it.
 
-    since: UTC, as 2026-01-31T09:30:00Z. by: the ARN of who asked for it. because: None where no reason was given.
+    since: UTC, as 2026-01-31T09:30:00Z. by: the ARN of the person who requested it. because: None without a reason.
     """
 
     since: str
@@ -59,7 +59,7 @@ class Hold:
 
 @dataclass(frozen=True)
 class State:
-    """How the Resumer stands.
+    """The state of the mapping, and the hold on record.
 
     mapping: Lambda's word for the mapping's state. hold: the one on record, in force or not; None if there is none.
     """
@@ -69,7 +69,7 @@ class State:
 
     @property
     def resumer(self) -> Resumer:
-        """What the Resumer does: the mapping decides, and a hold on record tells who disabled it."""
+        """The state of the Resumer: the mapping decides, and a hold on record shows who disabled it."""
         if self.mapping == _ENABLED:
             return Resumer.RUNNING
         if self.mapping != _DISABLED:
@@ -79,7 +79,7 @@ class State:
 
 @dataclass(frozen=True)
 class Queue:
-    """What a queue holds, by SQS's approximate counts; messages: all of them, those in flight and delayed too."""
+    """A queue with SQS's approximate counts; messages: all of them, including those in flight and delayed."""
 
     arn: str
     messages: int
@@ -104,9 +104,9 @@ class Stack:
         return self._state_of(self._mapping())
 
     def settled_state(self) -> State:
-        """Return how the Resumer stands once its mapping does not change any more.
+        """Return the Resumer's state once its mapping does not change any more.
 
-        Raises StackError when it goes on changing: AWS refuses to switch it then.
+        Raises StackError when the mapping keeps changing: AWS refuses to switch it then.
         """
         state = self._state_of(self._mapping_once_in((_ENABLED, _DISABLED)))
         if state.resumer is Resumer.CHANGING:
@@ -117,12 +117,12 @@ class Stack:
         return state
 
     def hold(self, reason: str | None) -> State:
-        """Put a hold of the caller's on record, then disable the mapping; return how it stands after.
+        """Put the caller's hold on record, then disable the mapping; return the state afterwards.
 
         Its state is still Disabling when AWS takes long. Raises StackError.
         """
         by = self._client("sts").get_caller_identity()["Arn"]
-        # Without a reason an empty one, so that none is left of an earlier hold.
+        # Without a reason, an empty one is written, so that none remains from an earlier hold.
         tags = {
             HELD_SINCE: datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             HELD_BY: tag_value(by),
@@ -133,7 +133,7 @@ class Stack:
         return self._state_of(self._switched(_DISABLED))
 
     def release(self) -> State:
-        """Enable the mapping, then remove the hold from record; return how it stands after.
+        """Enable the mapping, then remove the hold from record; return the state afterwards.
 
         While its state is still Enabling, the hold stays on record. Raises StackError.
         """
@@ -153,7 +153,7 @@ class Stack:
         return dict(found.get("Environment", {}).get("Variables", {}))
 
     def send(self, events: Sequence[Mapping[str, Any]]) -> dict[int, str]:
-        """Put at most 10 events on the RecoveryQueue; return why SQS did not take some, by their place among them.
+        """Put at most 10 events on the RecoveryQueue; return SQS's reason for each rejected one, by its index.
 
         Raises StackError where there is no queue.
         """
@@ -177,7 +177,7 @@ class Stack:
         return self._queue("RecoveryQueueUrl")
 
     def dead_letters(self) -> Queue:
-        """Count the failures that could not be delivered or dealt with. Raises StackError."""
+        """Count the failures that could not be delivered or processed. Raises StackError."""
         return self._queue("DeadLetterQueueUrl")
 
     @cached_property

@@ -6,20 +6,30 @@ from collections.abc import Iterator, Sequence
 from gotostate.cli.layout import columns
 from gotostate.plain import printable
 
-_WIDTH = 80
+# A file or a pipe takes lines of any width; COLUMNS sets another one, as for other programs.
+_UNLIMITED = 100_000
 _GAP = "  "
 _CUT = "..."
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Yield lines with aligned columns that fit the terminal, or 80 columns; the widest ones are cut."""
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, names: int) -> Iterator[str]:
+    """Yield lines with aligned columns that fit the terminal.
+
+    names: so many columns, the first ones, hold names, of which the longest are cut; the others are shown whole.
+    """
     lines = [header, *(tuple(map(printable, row)) for row in rows)]
     widths = [max(map(columns, column)) for column in zip(*lines, strict=True)]
-    room = shutil.get_terminal_size((_WIDTH, 0)).columns - len(_GAP) * (len(header) - 1)
-    while sum(widths) > max(room, len(header) * (len(_CUT) + 1)):
-        widths[widths.index(max(widths))] -= 1
+    room = shutil.get_terminal_size((_UNLIMITED, 0)).columns - len(_GAP) * (len(header) - 1)
+    while sum(widths) > room and max(widths[:names]) > len(_CUT) + 1:
+        widths[widths.index(max(widths[:names]))] -= 1
     for line in lines:
         yield _GAP.join(_fitted(cell, width) for cell, width in zip(line, widths, strict=True)).rstrip()
+
+
+def in_full(line: str, names: Sequence[str]) -> str | None:
+    """Return the names of a row where its line has them cut; None where it shows them whole."""
+    whole = tuple(map(printable, names))
+    return None if all(name in line for name in whole) else ", ".join(whole)
 
 
 def _fitted(cell: str, width: int) -> str:

@@ -1,4 +1,4 @@
-"""What the command prints: nothing that comes from a user's machine can act on the terminal or fake a line."""
+"""The command's output: nothing that comes from a user's machine can control the terminal or fake a line."""
 
 import codecs
 import sys
@@ -21,7 +21,7 @@ class Exit(IntEnum):
 
 
 def prepare_streams() -> None:
-    """Let what an encoding cannot print be written as JSON escapes, which are right in JSON and readable elsewhere."""
+    """Write characters that an encoding cannot print as JSON escapes, correct in JSON and readable elsewhere."""
     codecs.register_error("gotostate.json", _json_escapes)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
@@ -34,7 +34,7 @@ def show(label: str, value: str) -> None:
 
 
 def show_json(text: str) -> None:
-    """Print JSON on one line: the same value, with escapes in place of what could act on the terminal.
+    """Print JSON on one line: the same value, with escapes for characters that could control the terminal.
 
     text: one JSON text, or a line of one. Numbers and all other characters stay as they were written.
     """

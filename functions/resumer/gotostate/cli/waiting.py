@@ -11,7 +11,7 @@ BEHIND_SECONDS = 30.0
 
 
 class Awaited:
-    """An execution whose end is awaited. redrives: how often it will have been redriven then."""
+    """An execution to wait for until it ends. redrives: how often it will have been redriven then."""
 
     def __init__(self, aws: StepFunctions, arn: str, redrives: int = 0) -> None:
         self.arn = arn
@@ -20,7 +20,7 @@ class Awaited:
         self._behind_until = aws.pace.now() + BEHIND_SECONDS
 
     def look(self) -> Execution | None:
-        """Return the execution if it has ended. Raises NotFoundError when AWS goes on not knowing it."""
+        """Return the execution if it has ended. Raises NotFoundError if AWS still does not know it after a while."""
         is_early = self._aws.pace.now() < self._behind_until
         try:
             execution = self._aws.execution(self.arn)

@@ -70,7 +70,7 @@ def failures(found: Found, wanted: Wanted, view: View, actions: Actions, *, now:
     body = "".join(_group(rows, view, actions, now) for rows in grouped(found.rows))
     head = tag("thead", tag("tr", "".join(_heading(*column) for column in _COLUMNS)))
     table = tag("table", head + tag("tbody", body))
-    return page(_bar(found.rows, between) + table + _more(found, wanted), view)
+    return page(_bar(found, between) + table + _more(found, wanted), view)
 
 
 def message(title: str, said: str, kind: str = "failed") -> str:
@@ -118,12 +118,13 @@ def _heading(label: str, width: str | None) -> str:
     return tag("th", text(label), scope="col", style=f"width:{width}" if width else None)
 
 
-def _bar(rows: Sequence[Row], between: str) -> str:
-    counts = []
+def _bar(found: Found, between: str) -> str:
+    rows, counts = found.rows, []
     for kind, shape, label, statuses in _COUNTED:
         if number := sum(row.status in statuses for row in rows):
             counts.append(tag("span", f"{mark(shape)}{number} {text(label)}", class_=f"gs-status gs-{kind}"))
-    return tag("div", "".join(counts) + tag("span", text(between), class_="gs-small"), class_="gs-bar")
+    shown = f"{len(rows):,} of {len(rows) + found.more:,} shown, {between}" if found.more else between
+    return tag("div", "".join(counts) + tag("span", text(shown), class_="gs-small"), class_="gs-bar")
 
 
 def _more(found: Found, wanted: Wanted) -> str:

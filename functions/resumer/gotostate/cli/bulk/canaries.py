@@ -11,7 +11,7 @@ from gotostate.memory import Memory
 
 @dataclass
 class Canary:
-    """An execution that was resumed first, with what is known of it last. item: the failure."""
+    """An execution that was resumed first, with its last known status. item: the failure."""
 
     item: Item
     status: str = "RUNNING"
@@ -40,9 +40,9 @@ class Canary:
 
 
 def see_to_the_end(memory: Memory, canaries: Sequence[Canary], note: Callable[[int], None]) -> None:
-    """Wait for the ends of canaries and keep them, until one does not succeed; in each round all are looked at.
+    """Wait for the ends of canaries and record them, until one does not succeed; each round looks at all of them.
 
-    note: told how many have succeeded.
+    note: called with the number that have succeeded.
     """
     waiting = [(canary, _awaited(memory, canary.item)) for canary in canaries]
     while waiting:
@@ -61,7 +61,7 @@ def see_to_the_end(memory: Memory, canaries: Sequence[Canary], note: Callable[[i
 
 
 def look_once(memory: Memory, canaries: Iterable[Canary]) -> None:
-    """Keep of canaries how those ended that have ended by now."""
+    """Record the end of each canary that has ended by now."""
     for canary in canaries:
         if execution := _awaited(memory, canary.item).look():
             canary.ended_as(execution)

@@ -14,7 +14,7 @@ from gotostate.cli.bulk.watching import Seen, Watch
 
 
 def carry_out(planned: Planned, results: Results, *, watches: bool) -> None:
-    """Resume the canaries, and the others only if all of them succeed; keeps in `results` what was done so far.
+    """Resume the canaries, and the others only if all of them succeed; records the progress in `results`.
 
     watches: whether to look until all have ended. Raises what AWS denies, and StackError.
     """
@@ -31,9 +31,9 @@ def carry_out(planned: Planned, results: Results, *, watches: bool) -> None:
 
 
 def _try(planned: Planned, results: Results, count: int) -> str | None:
-    """Resume so many first, and wait for their ends; in place of one that goes on already comes another.
+    """Resume `count` failures first, and wait for their ends; one that already continues is replaced by another.
 
-    Returns why the others are not to follow, if they are not.
+    Returns the reason if the others are not to follow.
     """
     items, memory = planned.preview.done, planned.memory
     with Bar("canaries", min(count, len(items))) as bar:
@@ -76,7 +76,7 @@ def _watch(planned: Planned, results: Results, items: Sequence[Item]) -> None:
 
         try:
             if sys.stderr.isatty():
-                print("All was handed over: Ctrl-C ends the watching and nothing else.", file=sys.stderr)
+                print("All of them were started or requested; Ctrl-C stops only this display.", file=sys.stderr)
             results.seen = watch.to_the_end(planned.stack, note)
             results.missing = watch.wanted - results.seen.begun
         except KeyboardInterrupt:

@@ -17,13 +17,13 @@ from gotostate.resumption import SUFFIX, Asked, ExecutionArn
 from gotostate.settings import Settings, for_machine, matches
 from gotostate.stepfunctions import is_denied
 
-# Makes a plan that differs from the usual one, with the tasks that run again, and what to say of it.
+# Makes a plan that differs from the usual one, with the tasks that run again, and remarks about it.
 Planner = Callable[[Failure, Settings], tuple[Plan, frozenset[str], tuple[str, ...]]]
 
 
 @dataclass(frozen=True)
 class Meant:
-    """Which failures are meant: those of some machines in a time, in seconds since the epoch, and by state and error.
+    """Which failures are selected: by machines, by period (in seconds since the epoch), and by state and error.
 
     error: pattern of its name, * for any characters. limit: how many are resumed at most; None: all.
     """
@@ -55,7 +55,7 @@ class Gathered:
 
 
 class Gatherer:
-    """Reads failures and plans for each what a person asks for.
+    """Reads failures and makes a plan for each, as a person requested.
 
     settings: the stack's. planner: where something was chosen, what makes the plan; such a plan is carried out by the
     person's own credentials, as a request to the Resumer does not carry it. taken: names of the state machines that the
@@ -78,9 +78,9 @@ class Gatherer:
         self._taken = () if taken is None else (taken, taken + SUFFIX)
 
     def gather(self, meant: Meant, note: Callable[[int, int], None] = lambda read, total: None) -> Gathered:
-        """Return the failures that are meant and unresolved, without their data, of which `anew` reads those of one.
+        """Return the selected failures that are unresolved, without their data; `anew` reads the data of one failure.
 
-        note: told how many were read, of how many. All data of ten thousand failures may be gigabytes.
+        note: called with how many were read, of how many. All data of ten thousand failures may be gigabytes.
 
         Raises NotFoundError when none of the machines exists, ThrottledError.
         """
@@ -106,8 +106,8 @@ class Gatherer:
     def anew(self, item: Item) -> Item | None:
         """Read a failure and plan for it once more, with its data, right before it is resumed from here.
 
-        None where it has gone on since by other means: it was redriven, or the original that it resumed was. Raises
-        what `reading.read` raises, but NotFailedError.
+        None where it has been continued by other means since: it was redriven, or the original that it resumed was.
+        Raises what `reading.read` raises, except NotFailedError.
         """
         assert item.plan
         try:
@@ -120,7 +120,7 @@ class Gatherer:
         return None if has_gone_on else found
 
     def _item(self, listed: Listed) -> Item | None:
-        """Read one failure; None where it runs again by now. What cannot be read is told, not raised."""
+        """Read one failure; None where it runs again by now. Read errors are reported in the item, not raised."""
         try:
             item = self._read(listed)
         except NotFailedError:
@@ -157,7 +157,7 @@ class Gatherer:
     def _chosen(
         self, listed: Listed, failure: Failure, allowed: Decision, settings: Settings, planner: Planner
     ) -> Item:
-        # To tell state and error of what is refused.
+        # Shows the state and error of a failure that is refused.
         bare = Plan(failure, BY_HAND, None, None, {})
         for remark in policy.remarks(failure, settings):
             if remark.needs_force:
@@ -168,7 +168,7 @@ class Gatherer:
             plan.resume_input()
         except GotoStateError as error:
             return Item(listed, bare, Decision(Action.GIVE_UP, "refused", str(error)), settings)
-        # Nobody looks at each of many, so what would not be exact is left to a person, as without a choice.
+        # Nobody looks at each of many failures, so inexact resumes are left to a person, as in a plan without a choice.
         if inexact := policy.inexact(plan.failure, settings):
             return Item(listed, bare, inexact, settings)
         return Item(
@@ -179,13 +179,13 @@ class Gatherer:
 def _held(
     failure: Failure, allowed: Decision, settings: Settings, again: Collection[str], no_room: str | None = None
 ) -> Decision | None:
-    """Say why automation leaves a failure; None where it does not."""
+    """Say why automation leaves a failure alone; None where it does not."""
     held = policy.automatic(failure, allowed, settings, again, no_room)
     return None if held.action in (Action.RESUME, Action.REDRIVE) else held
 
 
 def _without_data(plan: Plan) -> Plan:
-    """Drop what only the start needs: who starts it reads it anew."""
+    """Drop the data that only the start needs: it is read again for the start."""
     failure = plan.failure
     ending = replace(failure.point.ending, cause=None)
     point = replace(failure.point, ending=ending, input=None, variables={}, output=None, steps=None, held=None)

@@ -31,9 +31,10 @@ _DONE = {Result.RESUMED: What.RESUMED, Result.REDRIVEN: What.REDRIVEN, Result.AL
 
 @dataclass
 class Done:
-    """What was done so far, by the ARN of the execution that failed.
+    """The progress so far, by the ARN of the execution that failed.
 
-    by: what was done. why: of what was not resumed, why. left: those that somebody took up since they were read.
+    by: what was done. why: the reasons for those that were not resumed. left: those that somebody else has recovered
+    since they were read.
     """
 
     by: dict[str, What] = field(default_factory=dict)
@@ -42,7 +43,7 @@ class Done:
 
     @property
     def counts(self) -> dict[What, int]:
-        """How many failures each was done about, in a fixed order."""
+        """The number of failures for each kind of result, in a fixed order."""
         counted = Counter(self.by.values())
         return {what: counted[what] for what in What if counted[what]}
 
@@ -50,8 +51,9 @@ class Done:
 def from_here(memory: Memory, gatherer: Gatherer, items: Iterable[Item], done: Done) -> Iterator[Item]:
     """Resume failures one after the other with the person's own credentials, at the pace that AWS allows.
 
-    Yields each that was dealt with. What cannot be resumed is noted, and the others go on; what AWS denies is raised.
-    Each is read anew: its data were not kept, and of what goes on by other means the work must not be done twice.
+    Yields each failure that was processed. A failure that cannot be resumed is noted, and the others follow; a denial
+    by AWS is raised. Each failure is read again: its data was not kept, and if it continues by other means, its work
+    must not be done twice.
     """
     for item in items:
         try:
@@ -70,7 +72,7 @@ def from_here(memory: Memory, gatherer: Gatherer, items: Iterable[Item], done: D
 
 
 def by_resumer(stack: Stack, items: Sequence[Item], asked: Asked, done: Done) -> Iterator[Sequence[Item]]:
-    """Ask the Resumer for recoveries through its queue, ten with each call; yields what it was asked for.
+    """Ask the Resumer for recoveries through its queue, ten with each call; yields each batch of requests.
 
     Harmless when it is repeated: the Resumer starts one execution for a failure. Raises StackError.
     """
@@ -84,7 +86,7 @@ def by_resumer(stack: Stack, items: Sequence[Item], asked: Asked, done: Done) ->
 
 
 def _resumed(memory: Memory, gatherer: Gatherer, item: Item) -> Outcome | None:
-    """Resume one failure as it was shown; None where it goes on already. Raises RefusedError where that has changed."""
+    """Resume one failure as it was shown; None if it already continues. Raises RefusedError if the plan has changed."""
     found = gatherer.anew(item)
     if found is None:
         return None
@@ -101,7 +103,7 @@ def _resumed(memory: Memory, gatherer: Gatherer, item: Item) -> Outcome | None:
 
 
 def _what(item: Item) -> tuple[object, ...]:
-    """Tell what a person was shown and confirmed."""
+    """Return what a person was shown and confirmed."""
     assert item.plan
     return item.decision.action, item.plan.state, item.target
 

@@ -1,4 +1,4 @@
-"""What would be done about many failures, as data: in groups, with canaries, and how long AWS's quotas make it take."""
+"""The plan for many failures, as data: in groups, with canaries, and how long AWS's quotas make it take."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,8 +18,8 @@ class Item:
     """A failure, and what would be done about it.
 
     listed: its chain. plan: what would be done; None where it could not be read. decision: to resume or redrive it, or
-    why not. again: tasks that run again. held: why automation leaves it, where it does. in_queue: whether the Resumer
-    does it when it is asked. remarks: what else a person should know. settings: those of its machine.
+    why not. again: tasks that run again. held: why automation leaves it alone, if it does. in_queue: whether the
+    Resumer does it on request. remarks: what else a person should know. settings: those of its machine.
     """
 
     listed: Listed
@@ -72,11 +72,11 @@ class Group:
 
     @property
     def has_one_reason(self) -> bool:
-        """Tell whether the first one's reason is that of all; others may name other executions."""
+        """Tell whether all have the first one's reason; their reasons may name other executions."""
         return len({_why(item) for item in self.items}) == 1
 
     def calls(self) -> Iterator[tuple[Call, int]]:
-        """Yield what the tasks from the state on call, and in how many executions that is done again."""
+        """Yield the calls of the tasks from the state on, and in how many executions each is made again."""
         if self.first.is_done and self.first.plan:
             for call in self.first.plan.calls:
                 yield call, sum(call.state in item.again for item in self.items)
@@ -91,7 +91,7 @@ def groups(items: Iterable[Item]) -> list[Group]:
         rule = decision and (decision.rule, decision.action)
         runs: tuple[object, ...] = ()
         if item.plan and item.is_done:
-            # Of thousands of failures the definitions are few.
+            # Thousands of failures have only a few definitions.
             entered = id(item.plan.failure.source), item.plan.state
             if entered not in calls:
                 calls[entered] = tuple(map(str, item.plan.calls))
@@ -114,11 +114,11 @@ def _why(item: Item) -> str | None:
 
 
 def seconds(items: Sequence[Item], read: int, region: str) -> int:
-    """Tell how many seconds AWS's quotas make it take at least to resume failures, if nothing else uses them.
+    """Return the least number of seconds that AWS's quotas allow for resuming failures, if nothing else uses them.
 
-    read: how many failures were read for the plan just now, which took from the same quotas.
+    read: how many failures were just read for the plan, which used the same quotas.
     """
     started = sum(item.is_done for item in items)
-    # Each is read anew before it is started, by the Resumer or from here.
+    # Each is read again before it is started, by the Resumer or from here.
     calls = {"DescribeExecution": read + started, "GetExecutionHistory": read + started, "StartExecution": started}
     return int(quotas.seconds(calls, region))

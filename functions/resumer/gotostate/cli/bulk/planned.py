@@ -1,4 +1,4 @@
-"""What a bulk resume is about to do, from its options: which failures, by which plans, and who resumes them."""
+"""A bulk resume, planned from its options: which failures, by which plans, and who resumes them."""
 
 import argparse
 import shlex
@@ -34,9 +34,9 @@ _NOT_TAKEN = (
 class Planned:
     """A bulk resume that is ready to be confirmed and carried out.
 
-    gatherer: reads a failure anew before it is resumed from here. stack: whose Resumer is asked; None: all is done from
-    here. since: when it was planned, in seconds since the epoch. rest, status: the commands that show what is left,
-    and the dead letters.
+    gatherer: reads a failure again before it is resumed from here. stack: the one whose Resumer is asked; None: all is
+    done from here. since: when it was planned, in seconds since the epoch. rest, status: the commands that show what is
+    left, and the dead letters. again: the one that does what a dry run shows.
     """
 
     memory: Memory
@@ -47,6 +47,7 @@ class Planned:
     since: float
     rest: str
     status: str
+    again: str
 
 
 def plan_many(options: argparse.Namespace, now: float) -> Planned:
@@ -65,7 +66,7 @@ def plan_many(options: argparse.Namespace, now: float) -> Planned:
         raise DefinitionError(
             f"--definition names one file, and these are {len(machines)} state machines; name one with --state-machine"
         )
-    # Without a person who sees what is done from here, it must be known whether there is a Resumer.
+    # Unless a person sees what is done from here, it must be known whether there is a Resumer.
     found = parameters(options.stack, region, options.profile, is_needed=bool(options.stack) or options.yes)
     by = asked(aws, options.reason)
     planner = None if wish.is_plain else _planner(Chooser(memory, wish))
@@ -85,10 +86,20 @@ def plan_many(options: argparse.Namespace, now: float) -> Planned:
         found.source,
         many.seconds(gathered.items, gathered.looked_at, region),
         _why_here(found, planner),
-        tuple(_minds(found, stack, gathered.items)),
+        tuple(_minds(found, stack, gathered.items, _on_stack("release", options, region))),
         int(options.canary or 0),
     )
-    return Planned(memory, gatherer, preview, stack, by, now, _rest(options, since, until), _status(options, region))
+    return Planned(
+        memory,
+        gatherer,
+        preview,
+        stack,
+        by,
+        now,
+        _rest(options, since, until),
+        _on_stack("status", options, region),
+        _again(options, since, until),
+    )
 
 
 def _planner(chooser: Chooser) -> Planner:
@@ -100,24 +111,27 @@ def _planner(chooser: Chooser) -> Planner:
 
 
 def _why_here(found: Parameters, planner: Planner | None) -> str:
-    """Say why what is done from here is not done by the Resumer."""
+    """Say why the resumes that are done from here are not done by the Resumer."""
     if not found.is_known:
         return "it is not known whether there is a Resumer"
     return found.why or (_NOT_TAKEN if planner is None else _CHOSEN)
 
 
-def _minds(found: Parameters, stack: Stack | None, items: Sequence[Item]) -> Iterator[str]:
-    """Yield what a person should know of the stack and of the plans before they confirm them."""
+def _minds(found: Parameters, stack: Stack | None, items: Sequence[Item], release: str) -> Iterator[str]:
+    """Yield what a person should know of the stack and of the plans before they confirm them.
+
+    release: the command that ends a hold.
+    """
     if not found.is_known:
         yield f"the stack's parameters are not known, nor whether its Resumer is to be asked: {found.why}"
     if stack and any(item.in_queue for item in items):
-        yield from _state(stack)
+        yield from _state(stack, release)
     for remark, count in Counter(remark for item in items for remark in item.remarks).items():
         yield f"{count:,} of them: {remark}"
 
 
-def _state(stack: Stack) -> Iterator[str]:
-    """Tell of a Resumer that does not take what it is asked for now."""
+def _state(stack: Stack, release: str) -> Iterator[str]:
+    """Yield remarks if the Resumer does not process requests now."""
     try:
         state = stack.state()
     except StackError as error:
@@ -126,7 +140,7 @@ def _state(stack: Stack) -> Iterator[str]:
     if state.resumer is not Resumer.RUNNING:
         yield f"the Resumer of the stack {stack.name} is {state.resumer}: requests wait in its queue"
         if state.resumer is Resumer.HELD:
-            yield f"to let it continue: {shlex.join(['gotostate', 'release', '--stack', stack.name])}"
+            yield f"to let it continue: {release}"
 
 
 def _rest(options: argparse.Namespace, since: float, until: float | None) -> str:
@@ -134,6 +148,12 @@ def _rest(options: argparse.Namespace, since: float, until: float | None) -> str
     return shlex.join(["gotostate", "list", *selection.given(options, since, until), "--unresolved"])
 
 
-def _status(options: argparse.Namespace, region: str) -> str:
-    """Return the command that shows the dead letters."""
-    return shlex.join(["gotostate", "status", "--region", region, *selection.named(options, "stack", "profile")])
+def _again(options: argparse.Namespace, since: float, until: float | None) -> str:
+    """Return the command without --dry-run."""
+    chosen = selection.named(options, "definition", "from_state", "limit", "canary", "reason")
+    return shlex.join(["gotostate", "resume", *selection.given(options, since, until), *chosen])
+
+
+def _on_stack(verb: str, options: argparse.Namespace, region: str) -> str:
+    """Return the command of a verb that takes a stack."""
+    return shlex.join(["gotostate", verb, "--region", region, *selection.named(options, "stack", "profile")])

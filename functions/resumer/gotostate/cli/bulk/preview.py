@@ -1,4 +1,4 @@
-"""What would be done about many failures, for people and as JSON."""
+"""The plan for many failures, for people and as JSON."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,23 +8,23 @@ from gotostate.cli.bulk import many
 from gotostate.cli.bulk.gathering import Gathered
 from gotostate.cli.bulk.many import Group, Item
 from gotostate.cli.caution import MOST_CALLS
-from gotostate.cli.table import table
+from gotostate.cli.table import in_full, table
 from gotostate.plain import duration, printable
 from gotostate.policy import Action
 
 # By these rules there is nothing to resume, or another execution is the one to resume.
 _NOT_MEANT = ("left-to-parent", "map-run-child", "finished", "not-failed", "already-redriven", "aborted")
 
-# How automation left what is resumed now.
-_WAS = {Action.PREPARE: "prepared", Action.GIVE_UP: "gave up"}
+# What automation had done about a failure that is resumed now.
+_WAS = {Action.PREPARE: "was prepared", Action.GIVE_UP: "had given up"}
 
 
 @dataclass(frozen=True)
 class Preview:
-    """The plan of many: what was gathered, by whom it is done, and how long AWS's quotas make it take.
+    """The plan for many failures: which were gathered, who resumes them, and how long AWS's quotas make it take.
 
-    stack: the name of the deployed stack whose Resumer is asked; None: all is done from here. here: why so, where
-    something is. minds: what else to know before it is confirmed. canaries: how many are tried first.
+    stack: the name of the deployed stack whose Resumer is asked; None: all is done from here. here: the reason, if
+    something is done from here. minds: what else to know before it is confirmed. canaries: how many are tried first.
     """
 
     gathered: Gathered
@@ -42,7 +42,7 @@ class Preview:
 
     @property
     def has_refused(self) -> bool:
-        """Tell whether something that is to be resumed is not: it cannot be read, or a rule refuses it."""
+        """Tell whether a failure that should be resumed is not: it cannot be read, or a rule refuses it."""
         return any(item.decision.rule not in _NOT_MEANT for item in self.gathered.items if not item.is_done)
 
 
@@ -51,8 +51,10 @@ def lines(preview: Preview) -> Iterator[str]:
     groups = many.groups(preview.gathered.items)
     rows = [_cells(group) for group in groups]
     header = ("MACHINE", "STATE", "ERROR", "COUNT", "ACTION")
-    for line, group in zip(table(header, rows), (None, *groups), strict=True):
+    for line, group, row in zip(table(header, rows, names=3), (None, *groups), (None, *rows), strict=True):
         yield line
+        if row and (names := in_full(line, row[:3])):
+            yield f"  {names}"
         for more in _below(group) if group else ():
             yield f"  {printable(more)}"
     count, done = len(preview.gathered.items), len(preview.done)
@@ -71,7 +73,7 @@ def lines(preview: Preview) -> Iterator[str]:
 
 
 def facts(preview: Preview) -> dict[str, Any]:
-    """Return the plan as JSON has it."""
+    """Return the plan as data for JSON."""
     gathered = preview.gathered
     return {
         "groups": [_group(group) for group in many.groups(gathered.items)],
@@ -92,7 +94,7 @@ def _ways(preview: Preview) -> Iterator[str]:
     here = len(preview.done) - len(first) - asked
     if first:
         count = "1 canary" if len(first) == 1 else f"{len(first):,} canaries"
-        yield f"first {count} from here, with your own credentials"
+        yield f"first: {count} from here, with your own credentials"
     if asked:
         yield f"{asked:,} by the Resumer of the stack {preview.stack}, through its queue"
     if here:
@@ -112,7 +114,7 @@ def _what(item: Item) -> str:
         return "refused"
     does = "redrive" if item.decision.action is Action.REDRIVE else "resume"
     was = _WAS.get(item.held.action) if item.held else None
-    return f"{does} (was {was})" if was else does
+    return f"{does} ({was})" if was else does
 
 
 def _below(group: Group) -> Iterator[str]:

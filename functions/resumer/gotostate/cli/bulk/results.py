@@ -1,4 +1,4 @@
-"""What became of a bulk resume, for people, as JSON, and as an exit code."""
+"""The results of a bulk resume, for people, as JSON, and as an exit code."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,11 +15,11 @@ from gotostate.nextsteps import command
 
 @dataclass
 class Results:
-    """What was done so far, and what was seen of it.
+    """The progress so far, and what watching it showed.
 
-    stopped: why the others were not resumed after the canaries; None where they were. seen: what the watching saw last;
-    None where nobody watched. missing: how many of those that were watched for did not begin. was_left: whether
-    somebody ended the watching before all had ended.
+    stopped: why the others were not resumed after the canaries; None where they were. seen: the last watched counts;
+    None where nobody watched. missing: how many of the watched executions did not begin. was_left: whether somebody
+    stopped the watching before all had ended.
     """
 
     done: Done = field(default_factory=Done)
@@ -28,15 +28,16 @@ class Results:
     seen: Seen | None = None
     missing: int = 0
     was_left: bool = False
+    is_dry: bool = False
 
     def has_failed(self, *, waits: bool) -> bool:
-        """Tell whether something was not resumed; waits: or is not known to have succeeded, as --wait asks."""
+        """Tell whether something was not resumed or, with waits (--wait), is not known to have succeeded."""
         has_ended_badly = self.seen is not None and bool(self.seen.failed or self.missing)
         return bool(self.stopped or self.done.why or (waits and (has_ended_badly or self.was_left)))
 
 
 def lines(planned: Planned, results: Results) -> Iterator[tuple[str, str]]:
-    """Yield what is told to people, each with its label."""
+    """Yield the lines for people, each with its label."""
     for canary in results.canaries:
         yield "Canary", f"{canary.arn} {canary.status}"
         if canary.has_failed:
@@ -53,17 +54,19 @@ def lines(planned: Planned, results: Results) -> Iterator[tuple[str, str]]:
         yield "Seen", told(results.seen)
     if results.missing:
         yield "Mind", f"{results.missing:,} did not begin; look at the dead letters: {planned.status}"
-    if planned.preview.gathered.items or planned.preview.gathered.running:
+    if results.is_dry:
+        yield "Next", planned.again
+    elif planned.preview.gathered.items or planned.preview.gathered.running:
         yield "Next", planned.rest
 
 
 def facts(planned: Planned, results: Results | None) -> dict[str, Any]:
-    """Return the plan and what was done as JSON has it; results: None where nothing was to be done yet."""
+    """Return the plan and the results as data for JSON; results: None where nothing was to be done yet."""
     return preview.facts(planned.preview) | {"results": results and _facts(results), "next": planned.rest}
 
 
 def told(seen: Seen) -> str:
-    """Write in a few words what was seen of the executions."""
+    """Write the observed counts of executions in a few words."""
     counts = (("succeeded", seen.succeeded), ("failed", seen.failed), ("running", seen.begun - seen.ended))
     return preview.counted(counts) or "none yet"
 

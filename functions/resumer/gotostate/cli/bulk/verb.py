@@ -9,6 +9,7 @@ from gotostate.cli import selection
 from gotostate.cli.bulk import preview
 from gotostate.cli.bulk.carrying import carry_out
 from gotostate.cli.bulk.planned import Planned, plan_many
+from gotostate.cli.bulk.preview import Preview
 from gotostate.cli.bulk.results import Results, facts, lines
 from gotostate.cli.confirmation import confirm
 from gotostate.cli.options import add_dry_run, add_json
@@ -16,7 +17,7 @@ from gotostate.cli.terminal import Exit, show, show_json
 
 DEFAULT_SINCE = "24h"
 
-# Options that choose among many failures, which are not for one that is named; --profile is for both.
+# Options that select among many failures, and do not apply to a single named one; --profile applies to both.
 _FOR_MANY = ("state_machine", "since", "until", "error", "state", "region", "limit", "canary", "dry_run", "json")
 # Options that are for one execution alone.
 _FOR_ONE = ("input", "whole", "skip", "strategy", "force")
@@ -55,7 +56,8 @@ def check_options(options: argparse.Namespace) -> str | None:
 
 def run(options: argparse.Namespace) -> Exit:
     """Resume many failures. Raises UnconfirmedError for a no."""
-    planned, results = plan_many(options, _now()), Results()
+    planned = plan_many(options, _now())
+    results = Results(is_dry=options.dry_run and bool(planned.preview.done))
     if options.json and not options.yes:
         show_json(jsontext.write(facts(planned, None)))
         if options.dry_run:
@@ -69,15 +71,22 @@ def run(options: argparse.Namespace) -> Exit:
     is_carried_out = bool(planned.preview.done) and not options.dry_run
     if is_carried_out:
         sys.stdout.flush()
-        confirm(f"Resume {len(planned.preview.done):,}?", given=options.yes)
+        confirm(_question(planned.preview), given=options.yes)
     try:
         if is_carried_out:
             carry_out(planned, results, watches=options.wait or (sys.stderr.isatty() and not options.json))
     finally:
-        # What was done is done, whatever ended it; to run the same command again does the rest.
+        # Report the results so far even if it was interrupted; the same command, run again, does the rest.
         _tell(planned, results, is_json=options.json)
     has_failed = planned.preview.has_refused or results.has_failed(waits=options.wait)
     return Exit.FAILURE if has_failed and not options.dry_run else Exit.DONE
+
+
+def _question(preview: Preview) -> str:
+    total, first = len(preview.done), min(preview.canaries, len(preview.done))
+    if not first or first == total:
+        return f"Resume {total:,}?"
+    return f"Resume {first:,} first, and the other {total - first:,} only if all of these succeed?"
 
 
 def _tell(planned: Planned, results: Results, *, is_json: bool) -> None:

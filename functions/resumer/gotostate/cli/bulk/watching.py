@@ -1,4 +1,4 @@
-"""Watching what becomes of many failures once all of them were handed over."""
+"""Watching the resumes of many failures after all of them were handed over."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ from gotostate.executions import Execution, ListedExecution
 from gotostate.memory import Memory
 from gotostate.resumption import ExecutionArn
 
-# A listing is watched this often at most: AWS answers ListExecutions twice a second in small regions.
+# A listing is read this often at most: AWS allows ListExecutions twice a second in small regions.
 WATCH_SECONDS = 3.0
-# So often the queue is to be found empty before what has not appeared is given up.
+# The queue has to be found empty this often before executions that have not appeared are given up.
 EMPTY_LOOKS = 4
 # This computer's clock and AWS's may differ.
 _MARGIN_SECONDS = 300.0
@@ -34,7 +34,7 @@ class Seen:
 
 
 class Watch:
-    """Looks how the executions are by which failures are resumed, a listing for each state machine and look.
+    """Watches the executions that resume failures; each look reads one listing per state machine.
 
     since: when the first of them may have begun, in seconds since the epoch.
     """
@@ -43,7 +43,7 @@ class Watch:
         self._memory = memory
         self._since = since - _MARGIN_SECONDS
         targets = [(item.target, item) for item in items if item.target]
-        # Of what is redriven, how often it had been before.
+        # How often each redriven execution had been redriven before.
         self._redriven = {arn: item.listed.newest.redrives for arn, item in targets if arn == item.execution}
         self._wanted = {arn for arn, _ in targets}
         self._ended: dict[str, str] = {}
@@ -78,7 +78,7 @@ class Watch:
             self._memory.aws.pace.pause(WATCH_SECONDS)
 
     def _found(self, left: set[str]) -> Iterator[ListedExecution | Execution]:
-        """Yield those that have begun. Listings are by the start, so what was redriven is asked for."""
+        """Yield those that have begun. Listings are ordered by start, so redriven ones are described one by one."""
         machines = {ExecutionArn.parse(arn).machine_arn for arn in left - set(self._redriven)}
         yield from (found for machine in sorted(machines) for found in self._listed(machine) if found.arn in left)
         for arn in left & set(self._redriven):
@@ -94,5 +94,5 @@ class Watch:
                     return
                 yield found
         except NotFoundError:
-            # It is built with the first of them.
+            # The machine is built with the first of its executions.
             return

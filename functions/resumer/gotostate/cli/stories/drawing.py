@@ -11,15 +11,15 @@ from gotostate.plain import duration, printable
 _WIDTH = 880
 _ROW, _SMALL_ROW, _GAP = 26, 18, 22
 _LEFT, _RIGHT = 24, _WIDTH - 24
-# Where things begin; the time, its line and the names are more to the right where a time has a day as well.
+# Where the columns begin; if times include the day, the time, its line and the names are further to the right.
 _LINE, _TEXT, _TOOK, _WORK = 112, 130, 470, 490
 _DAY = 54
-# Where a name ends, at most, if what its state did is to stand beside it.
+# A name ends here at the latest if the work of its state is to be shown beside it.
 _NAME_END = 400
 _MOST_LINES = 3
 _MOST_CHILDREN = 3
 
-# Of each role the colour on light and on dark (GitHub's Primer palette).
+# The colour of each role on light and on dark (GitHub's Primer palette).
 _PALETTE = {
     "back": ("#ffffff", "#0d1117"),
     "text": ("#1f2328", "#e6edf3"),
@@ -96,7 +96,7 @@ class _Drawing:
             self._reason(f"its states cannot be told: {told.untold}")
         if not told.ended:
             self._dot(told.stopped, "open", told.status)
-        # Under the marks, so it is put in before them.
+        # It lies under the marks, so it is inserted before them.
         self._parts.insert(
             place,
             f'<path d="M{self._line} {first - 5}V{self._last - 5}" fill="none" stroke-width="2" {_stroke("line")}/>',
@@ -162,7 +162,7 @@ class _Drawing:
         anchor: str = "start",
         end: int | None = None,
     ) -> None:
-        """Write a line. end: where it has to end; what did not fit is shown when one points at it."""
+        """Write a line. end: where it has to end; text that is cut off is shown when one points at the line."""
         cut, tip = text, ""
         if end is not None and _width(text, size) > end - x:
             cut, tip = _broken(text, end - x, size, 1)[0], f"<title>{_escaped(text)}</title>"

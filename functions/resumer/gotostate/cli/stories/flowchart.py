@@ -12,10 +12,10 @@ _MOST_CHILDREN = 3
 _MOST_REASON = 200
 
 # Written as numbers (https://mermaid.js.org/syntax/flowchart.html#entity-codes-to-escape-characters): a quote would
-# end the text, and of <, #, *, ` or of "1. " and "- " at the beginning Mermaid makes something of its own.
+# end the text, and Mermaid interprets <, #, *, `, and "1. " and "- " at the beginning.
 _NOT_PLAIN = re.compile(r"(?<!\w)-|(?<!\d):|:(?!\d)|_|[^\w ,:\-\u0080-\U0010ffff]", re.ASCII)
-# What Mermaid looks for once the numbers are characters again: a formula, a line break, an icon. A space without width
-# keeps it from finding them.
+# Sequences that Mermaid looks for after it has decoded the numbers: a formula, a line break, an icon. A zero-width
+# space keeps it from finding them.
 _MARKS = re.compile(r"\$(?=\$)|\\(?=n)|:(?=fa-)")
 
 # Only the borders: fill and text are those of the reader's light or dark theme.
@@ -28,7 +28,7 @@ _CLASSES = (
 
 
 def lines(story: Story) -> Iterator[str]:
-    """Write a story: a subgraph for each execution, and an arrow from each failure to what resumed it."""
+    """Write a story: a subgraph for each execution, and an arrow from each failure to the execution that resumed it."""
     yield from _Chart(story).lines()
 
 

@@ -1,8 +1,8 @@
-"""The stays of an execution in its top-level states, told from its whole history, whatever its status is.
+"""The stays of an execution in its top-level states, read from its whole history, whatever its status is.
 
 visits.py reads backwards and no further than a resume needs. This reads everything: times, attempts, how many
-branches or iterations have finished, and what a state started. It does not judge, and what it cannot tell it leaves
-out.
+branches or iterations have finished, and what a state started. It does not judge, and it leaves out what it cannot
+determine.
 """
 
 import re
@@ -21,7 +21,7 @@ _STARTED = ("MapStateStarted", "ParallelStateStarted")
 
 
 class Step(NamedTuple):
-    """What is kept of one event; the payloads are not.
+    """The kept parts of one event, without its payloads.
 
     name: of the state that was entered, left or evaluated, or of the Map of an iteration. number: an iteration's
     index or a Map's length; -1 where there is none. child: ARN of what was started.
@@ -39,12 +39,12 @@ class Step(NamedTuple):
 
     @property
     def is_failure(self) -> bool:
-        """Tell whether something in the execution failed; an EvaluationFailed is one, as a Catch may take it up."""
+        """Tell whether something in the execution failed; an EvaluationFailed counts, as a Catch may handle it."""
         return self.kind.endswith(("Failed", "TimedOut")) and not self.kind.startswith("Execution")
 
 
 def step_of(event: HistoryEvent) -> Step:
-    """Take what is kept of an event. Raises HistoryError where it is damaged."""
+    """Extract the kept parts of an event. Raises HistoryError where it is damaged."""
     kind = event["type"]
     step = Step(event["id"], previous_id(event), kind, seconds(event.get("timestamp")))
     for ending, name in (("StateEntered", "stateEnteredEventDetails"), ("StateExited", "stateExitedEventDetails")):
@@ -65,7 +65,7 @@ def step_of(event: HistoryEvent) -> Step:
 class Stay:
     """One stay in a top-level state.
 
-    failure: the event that tells of the last error in it; failed_in: the state inside that this happened in.
+    failure: the event of the last error in it; failed_in: the inner state in which that occurred.
     kept: numbers of the branches or iterations that the execution was given as finished.
     attempts: of a Task, Parallel or Map. total: branches or iterations, where that is known.
     """
@@ -85,7 +85,7 @@ class Stay:
 
     @property
     def finished(self) -> int | None:
-        """Count the branches or iterations that are finished; None of what has none that are on record here."""
+        """Count the branches or iterations that are finished; None for states without any on record here."""
         return len(self.done | self.kept) if self.done is not None else None
 
 
@@ -93,7 +93,7 @@ class Stay:
 class Stays:
     """The stays in an execution's own states, oldest first.
 
-    delay_seconds: what GoToState Backoff was to wait, where it was entered. is_waiting: whether it was not left.
+    delay_seconds: how long GoToState Backoff was to wait, where it was entered. is_waiting: whether it was not left.
     """
 
     own: list[Stay] = field(default_factory=list)
@@ -120,10 +120,10 @@ class _Reading:
         self._kinds: dict[int, str] = {}
         self._lengths: dict[int, int] = {}
         self._state: dict[int, str | None] = {}
-        # Of the Parallel that it stays in: the branch of each state. Of a container: the events that started it.
+        # In the current Parallel: the branch of each state. In the current container: the events that started it.
         self._branch: dict[str, int] = {}
         self._starts: set[int] = set()
-        # Of the state that it stays in: the event that tells the error of each failure.
+        # In the current state: the event that has the error of each failure.
         self._failures: dict[int, Step | None] = {}
 
     def read(self, steps: Iterable[Step]) -> Stays:
@@ -140,7 +140,7 @@ class _Reading:
         return self._stays
 
     def _place(self, step: Step) -> str | None:
-        """Tell in which state an event happened: each points to the one that led to it."""
+        """Return the state in which an event happened: each event points to the one that led to it."""
         if step.kind.endswith("StateExited"):
             return None
         # EvaluationFailed points to before the state that failed (recorded on AWS), and names it.
@@ -172,7 +172,7 @@ class _Reading:
                 stay.total = len(scopes(state))
                 self._branch = {inner: at for at, scope in enumerate(scopes(state)) for inner in scope["States"]}
             if name == self._definition.opened == self._resuming.get("state") and not self._was_entered(name):
-                # The record holds for the first stay alone.
+                # The record applies to the first stay only.
                 numbers, stay.kept = _kept(self._resuming)
                 stay.total = stay.total or numbers
         return stay
@@ -205,7 +205,7 @@ class _Reading:
         if step.child:
             stay.children[step.child] = None
         if step.is_failure:
-            # The failure of a container or an iteration has no error of its own: it points to what has.
+            # The failure of a container or an iteration has no error of its own: it points to the event that has one.
             stay.failure = step if step.error is not None else self._failures.get(step.before)
             self._failures[step.id] = stay.failure
         if step.kind.endswith("Scheduled") and stay.type == "Task":
@@ -220,7 +220,7 @@ class _Reading:
             elif stay.done is not None:
                 stay.done.add(step.number)
         if step.is_failure or step.kind == "ExecutionFailed":
-            # What fails last is the container or the execution; each points to what failed in it.
+            # The container or the execution fails last; its event points to the failure inside it.
             self._note_place(stay, step)
 
     def _note_place(self, stay: Stay, step: Step) -> None:
@@ -230,7 +230,7 @@ class _Reading:
         stay.failed_in = place if is_inside else None
 
     def _count_attempt(self, stay: Stay, step: Step) -> None:
-        """Begin the count anew where a container was tried again: an inner step then follows another start."""
+        """Restart the count where a container was retried: an inner step then follows another start."""
         start = step.before
         if self._kinds.get(start) not in _STARTED or start in self._starts:
             return

@@ -17,7 +17,7 @@ from gotostate.resumption import SUFFIX, Chain, ExecutionArn
 
 REDRIVEN = "REDRIVEN"
 
-# A state that was visited so often with the same outcome is told once.
+# A state that was visited this often with the same outcome is shown once.
 _OFTEN = 3
 
 _TURNS = {
@@ -85,7 +85,7 @@ class ExecutionStory:
 
     chain: where it stands in the chain. resumes: ARN of the execution that it resumes, where that was found.
     delay_seconds: for how long GoToState Backoff was to wait; None where it was not entered.
-    is_waiting: whether it did not come out of there. untold: why its states cannot be told; None where they are.
+    is_waiting: whether it did not leave that state. untold: why its states cannot be shown; None where they are.
     """
 
     arn: str
@@ -228,7 +228,7 @@ def _state(stay: Stay, outcome: StateOutcome, told: ExecutionStory) -> StateStor
             error, cause = stay.failure.error, stay.failure.cause
     elif outcome is StateOutcome.FAILED and told.ended:
         error, cause, ended = told.ended.error, told.ended.cause, told.ended.time
-        # Nothing inside leads to a time-out or an abort of the whole.
+        # A time-out or an abort of the whole execution is not caused by a state inside.
         failed_in = stay.failed_in if told.status == "FAILED" else None
     return StateStory(
         stay.entered.id,
@@ -250,7 +250,7 @@ def _state(stay: Stay, outcome: StateOutcome, told: ExecutionStory) -> StateStor
 
 
 def _folded(states: Sequence[StateStory]) -> tuple[StateStory, ...]:
-    """Tell once, at its first visit, what was visited often with the same outcome; loops may take thousands."""
+    """Show a state that was visited often with the same outcome only once, at its first visit; loops may be long."""
     often = Counter((state.name, state.outcome) for state in states)
     told: dict[object, StateStory] = {}
     for state in states:

@@ -31,7 +31,7 @@ _ASCII = {StateOutcome.SUCCEEDED: "+", StateOutcome.FAILED: "x", StateOutcome.CA
 
 @dataclass(frozen=True)
 class Screen:
-    """What the lines are written to: whether it takes our symbols, and whether colours are wanted."""
+    """The output for the lines: whether it can show our symbols, and whether colours are wanted."""
 
     has_symbols: bool = True
     has_colour: bool = False
@@ -54,7 +54,7 @@ class Screen:
 
     @property
     def arrow(self) -> str:
-        """Return the sign for what was started by something."""
+        """Return the sign for an execution that a state started."""
         return _ARROW if self.has_symbols else "->"
 
     def painted(self, text: str, colour: str) -> str:
@@ -65,7 +65,7 @@ class Screen:
 def lines(story: Story, screen: Screen, options: Sequence[str] = ()) -> Iterator[str]:
     """Write a story, a line for each state, end and redrive; all times in UTC.
 
-    options: what the command needs that is told at the end (Settings.command_options).
+    options: those that the command shown at the end needs (Settings.command_options).
     """
     yield f"{words.summary(story)} (times are UTC)"
     if story.parent:

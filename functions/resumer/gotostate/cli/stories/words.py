@@ -14,7 +14,7 @@ def date(time: float | None) -> str:
 
 
 def clock_for(story: Story) -> Callable[[float | None], str]:
-    """Return what writes the times of a story, in UTC: the time of day, with the day where it took more than one."""
+    """Return a function that writes a story's times, in UTC: the time of day, with the day if it took more than one."""
     times = [time for told in story.executions for time in _times(told) if time is not None]
     form, unknown = "%H:%M:%S", "--:--:--"
     if len({date(time) for time in times}) > 1:
@@ -69,7 +69,7 @@ def work(state: StateStory) -> str:
 
 
 def reason(state: StateStory) -> str | None:
-    """Say why a state failed, or what was caught; None of one that did not fail, or where nothing is on record."""
+    """Say why a state failed, or what was caught; None if it did not fail, or nothing is on record."""
     why = _reason(state.error, state.cause, state.failed_in)
     return f"caught {why}" if why and state.outcome is StateOutcome.CAUGHT else why
 

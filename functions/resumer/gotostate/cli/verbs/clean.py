@@ -97,7 +97,7 @@ def _found(aws: StepFunctions, options: argparse.Namespace) -> Iterator[Found]:
         try:
             yield cleaning.look(aws, arn, marks, now=_now(), keep=keep, everything=options.all)
         except NotFoundError:
-            # What says which machines there are may be behind.
+            # The index of machines may be behind.
             continue
 
 
@@ -138,7 +138,7 @@ def _show(found: Sequence[Found], options: argparse.Namespace) -> None:
         print(f"there are no {such}GoToState machines here")
         return
     rows = [(one.arn.rpartition(":")[2], _what(one)) for one in found]
-    for line, one in zip(table(("MACHINE", "DELETE"), rows), (None, *found), strict=True):
+    for line, one in zip(table(("MACHINE", "DELETE"), rows, names=1), (None, *found), strict=True):
         print(line)
         if one and one.stays:
             print(f"  stays: {printable(one.stays)}")
@@ -162,7 +162,7 @@ def _number(count: int, what: str) -> str:
 
 
 def _json(found: Sequence[Found], machines: Sequence[str] | None, versions: Sequence[str] | None) -> str:
-    """Write the plan, and what was deleted; null where nothing was to be done yet."""
+    """Write the plan, and the deleted machines and versions; null where nothing was to be done yet."""
     return jsontext.write(
         {
             "machines": [

@@ -28,7 +28,7 @@ def _check(options: argparse.Namespace) -> str | None:
 
 
 def _run(options: argparse.Namespace) -> Exit:
-    # Here and not above: only who asks for completion has to wait for it.
+    # Here and not above, so that only this verb has to wait for the import.
     import shtab
 
     _complete_files(options.command_line)

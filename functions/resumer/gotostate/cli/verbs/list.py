@@ -1,4 +1,4 @@
-"""gotostate list: one row for each failure: where it failed, how it stands, and what to type; changes nothing."""
+"""gotostate list: one row for each failure: where it failed, its status, and what to type; changes nothing."""
 
 import argparse
 import shlex
@@ -12,20 +12,20 @@ from gotostate import listing
 from gotostate.cli import failuresjson, selection
 from gotostate.cli.account import parameters
 from gotostate.cli.options import add_json, add_profile, add_region, add_stack, add_verb
-from gotostate.cli.table import table
+from gotostate.cli.table import in_full, table
 from gotostate.cli.terminal import Exit, show_json
 from gotostate.listing import Found, Group, Listed, Row, Status
 from gotostate.memory import Memory
 from gotostate.plain import duration, printable, timestamp
 
-# So many failures are all looked at where no limit is given; of more, the first few that have not recovered.
+# Without a limit, up to this many failures are all looked at; of more, only the first few that have not recovered.
 MOST_LOOKED_AT, FIRST = 100, 3
-# From here on it is said how long it takes to look at them.
+# With more failures than this, the time that it takes to look at them is printed.
 LONG = 1_000
 
-# What a listing tells of how a failure stands.
+# The statuses of a failure that a listing can show.
 _LISTED = (Status.OPEN, Status.RUNNING, Status.RECOVERED)
-# What nobody resumes but a person.
+# The statuses of failures that only a person resumes.
 _FOR_A_PERSON = (Status.PREPARED, Status.GAVE_UP, Status.OFF)
 
 
@@ -91,10 +91,13 @@ def _run(options: argparse.Namespace) -> Exit:
         show_json(failuresjson.of_failures(found.rows, unread, settings.command_options))
         _say_what_is_left(found, is_limited=options.limit is not None)
     elif not machines:
-        print("no state machine has opted in: tag one gotostate=resume, or name some with --state-machine")
+        region = memory.aws.client.meta.region_name
+        print(f"no state machine in {region} has opted in: tag one gotostate=resume, or name some with --state-machine")
     elif not found.rows and not found.more:
         which = " that match" if options.state or options.error or options.unresolved else ""
         print(f"no failures{which} since {timestamp(since)}" + (f" until {timestamp(until)}" if until else ""))
+        if listed and options.error and "*" not in options.error:
+            print(f"--error matches the whole name: --error {shlex.quote(f'*{options.error}*')} matches a part of it")
     else:
         if options.group:
             _show_groups(listing.groups(found.rows))
@@ -123,7 +126,7 @@ def _say_how_long(listed: Sequence[Listed]) -> None:
 
 
 def _say_what_is_left(found: Found, *, is_limited: bool) -> None:
-    """Say beside the JSON what it does not hold."""
+    """Say what the JSON does not contain, outside of it."""
     if not found.more:
         return
     if is_limited:
@@ -141,7 +144,7 @@ def _show(found: Found, now: float) -> None:
     if found.rows:
         header = ("MACHINE", "EXECUTION", "STATE", "ERROR", "STATUS", "AGE")
         cells = [_cells(row, now) for row in found.rows]
-        for line, row in zip(table(header, cells), (None, *found.rows), strict=True):
+        for line, row in zip(table(header, cells, names=4), (None, *found.rows), strict=True):
             print(line)
             for more in _below(row) if row else ():
                 print(f"  {printable(more)}")
@@ -152,11 +155,11 @@ def _show(found: Found, now: float) -> None:
 
 
 def _show_unread(found: Found) -> None:
-    """Count what was not looked at, as far as the listings tell, and say how to learn more."""
+    """Count the failures that were not looked at, by their listed status, and say how to learn more."""
     print(f"{found.more:,} {'more ' if found.rows else ''}failures were not looked at:")
     header = ("MACHINE", *(status.value.upper() for status in _LISTED))
     counted = listing.counts(found.unread).items()
-    for line in table(header, [(_name(arn), *(f"{of[one]:,}" for one in _LISTED)) for arn, of in counted]):
+    for line in table(header, [(_name(arn), *(f"{of[one]:,}" for one in _LISTED)) for arn, of in counted], names=1):
         print(line)
     print("to look at N: --limit N; to count all of them by state and error: --group")
 
@@ -177,7 +180,7 @@ def _told(row: Row, now: float) -> str:
 
 
 def _below(row: Row) -> Iterator[str]:
-    """Yield what is copied from the screen, whole, whatever the width: the newest execution and what to type."""
+    """Yield text to copy from the screen, uncut whatever the width: the newest execution and what to type."""
     if row.newest != row.original and row.newest not in (row.next or ""):
         yield f"newest: {row.newest}"
     if row.next:
@@ -185,19 +188,22 @@ def _below(row: Row) -> Iterator[str]:
 
 
 def _show_groups(groups: Sequence[Group]) -> None:
-    header = ("MACHINE", "STATE", "ERROR", "COUNT", "FIRST", "LAST")
+    header = ("MACHINE", "STATE", "ERROR", "COUNT", "UNRESOLVED", "FIRST", "LAST")
     cells = [
         (
             _name(group.machine),
             group.state or "-",
             group.error or "-",
             f"{group.count:,}",
+            f"{group.unresolved:,}",
             *(f"{datetime.fromtimestamp(time, UTC):%Y-%m-%d %H:%MZ}" for time in (group.first, group.last)),
         )
         for group in groups
     ]
-    for line in table(header, cells):
+    for line, group in zip(table(header, cells, names=3), (None, *cells), strict=True):
         print(line)
+        if group and (names := in_full(line, group[:3])):
+            print(f"  {names}")
 
 
 def _name(arn: str) -> str:

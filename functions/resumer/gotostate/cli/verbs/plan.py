@@ -6,7 +6,7 @@ from typing import Any
 
 from gotostate import containers, history, jsontext, planning, policy, reading, recovery, resumption, router
 from gotostate.cli.account import Account
-from gotostate.cli.caution import show_calls, show_remarks
+from gotostate.cli.caution import begun_by_hand, show_calls, show_remarks
 from gotostate.cli.files import read_history, read_text
 from gotostate.cli.options import EXAMPLE_ARN, add_json, add_profile, add_stack, add_verb, check_forms
 from gotostate.cli.terminal import Exit, short_cause, show, show_json
@@ -17,6 +17,7 @@ from gotostate.executions import Execution
 from gotostate.failure import Failure
 from gotostate.history import FailurePoint
 from gotostate.nextsteps import command
+from gotostate.planning import Plan
 from gotostate.policy import Action, Decision
 from gotostate.record import Record
 
@@ -68,7 +69,7 @@ def _from_files(options: argparse.Namespace) -> Exit:
 def _told_inside(
     point: FailurePoint, definition: Definition, events: list[HistoryEvent]
 ) -> tuple[Record | None, str | None]:
-    """Tell what need not run again inside a Parallel or Map, or else why all of it runs again."""
+    """Return the record of a Parallel or Map if parts of it need not run again, or else why all of it runs again."""
     if not containers.is_container(definition.states.get(point.resume_from or "", {})):
         return None, None
     try:
@@ -99,8 +100,9 @@ def _from_account(options: argparse.Namespace) -> Exit:
     allowed = policy.by_arn(failure.arn) or reading.opted_in(account.memory, failure.arn.machine_arn, account.settings)
     plan = recovery.planned(account.memory, failure, allowed, account.settings)
     failure = plan.failure
-    automation = plan.decision
-    remarks = policy.remarks(failure, account.settings, plan.again)
+    automation = _automation(plan, newest)
+    by_hand = [] if newest else begun_by_hand(account.memory, failure)
+    remarks = [*by_hand, *policy.remarks(failure, account.settings, plan.again)]
     if options.json:
         delay = plan.delay_seconds if automation.action in (Action.RESUME, Action.REDRIVE) else None
         facts = _facts(failure, newest, automation, remarks) | {
@@ -132,6 +134,14 @@ def _from_account(options: argparse.Namespace) -> Exit:
     if following := _next(failure, newest, remarks, account.settings.command_options):
         show("Next", following)
     return Exit.DONE
+
+
+def _automation(plan: Plan, newest: Execution | None) -> Decision:
+    """Tell what automation does about a failure, or that it was resumed already."""
+    if newest is None:
+        return plan.decision
+    reason = f"this failure was resumed already; the newest execution of its chain is {newest.arn} ({newest.status})"
+    return Decision(Action.SKIP, "already-resumed", reason)
 
 
 def _show_resumes(failure: Failure, newest: Execution | None) -> None:
@@ -168,7 +178,7 @@ def _facts(failure: Failure, newest: Execution | None, automation: Decision, rem
 
 
 def _inside(record: Record | None, whole: str | None, state: str | None) -> dict[str, Any] | None:
-    """Tell how a Parallel or Map is entered; None of another state."""
+    """Tell how a Parallel or Map is entered; None for any other state."""
     if record:
         return {
             "container": record.container,
@@ -186,7 +196,7 @@ def _told(decision: Decision) -> dict[str, str]:
 
 
 def _json(point: FailurePoint, extra: dict[str, Any]) -> str:
-    """Write the plan as JSON; input and variables stand in it as they were recorded, digit for digit."""
+    """Write the plan as JSON; it contains input and variables as they were recorded, digit for digit."""
     facts = {
         "status": point.ending.status,
         "error": point.ending.error,

@@ -1,4 +1,4 @@
-"""gotostate release: let the Resumer go on with the failures that waited."""
+"""gotostate release: let the Resumer continue with the failures that waited."""
 
 import argparse
 from typing import Any
@@ -38,7 +38,7 @@ def _run(options: argparse.Namespace) -> Exit:
 
 
 def _note(before: State) -> str:
-    """Tell what was there to be released."""
+    """Tell what there was to release."""
     if before.resumer is Resumer.DISABLED:
         return "it was disabled by somebody without a hold; it is enabled now"
     if before.resumer is Resumer.HELD and before.hold:

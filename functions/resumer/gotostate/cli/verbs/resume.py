@@ -9,7 +9,7 @@ from gotostate import jsontext, policy, reading, recovery
 from gotostate.cli import rerun, selection
 from gotostate.cli.account import Account
 from gotostate.cli.bulk import verb as bulk
-from gotostate.cli.caution import show_calls, show_remarks
+from gotostate.cli.caution import begun_by_hand, show_calls, show_remarks
 from gotostate.cli.chosen import CHANGING, Chooser, Chosen, Wish, started, with_means
 from gotostate.cli.confirmation import confirm
 from gotostate.cli.options import EXAMPLE_ARN, add_profile, add_reason, add_region, add_stack, add_verb, add_yes
@@ -19,6 +19,7 @@ from gotostate.errors import GotoStateError, NeedsForceError, NotFailedError, Un
 from gotostate.events import ENDED_BADLY
 from gotostate.executions import Execution
 from gotostate.failure import Failure
+from gotostate.memory import Memory
 from gotostate.nextsteps import command
 from gotostate.plain import printable
 from gotostate.policy import Action
@@ -106,7 +107,8 @@ def _check(options: argparse.Namespace) -> str | None:
 
 def _check_one(options: argparse.Namespace) -> str | None:
     if given := bulk.given_for_many(options):
-        return f"{', '.join(given)} choose among many failures; leave out the ARN, or them"
+        look = "; of one, gotostate plan ARN shows what would be done" if "--dry-run" in given else ""
+        return f"these options are for many failures: {', '.join(given)}; leave out the ARN, or them{look}"
     return None if options.profile != "" else "--profile is empty; give a value or leave it out"
 
 
@@ -123,7 +125,7 @@ def _run(options: argparse.Namespace) -> Exit:
 
 
 def _settings(account: Account, strategy: str | None) -> Settings:
-    """Return what holds for the failure, with the means that the person chose, if they chose one."""
+    """Return the settings for the failure, with the strategy that the person chose, if they chose one."""
     settings = account.settings
     if strategy is None:
         return settings
@@ -152,7 +154,7 @@ def _resume(options: argparse.Namespace) -> Exit:
     chosen = replace(chosen, plan=plan)
     if failure.point.ending.status == SUCCEEDED:
         _confirm(chosen, settings, options)
-    _show_remarks(chosen, settings, wish)
+    _show_remarks(memory, chosen, settings, wish)
     if plan.decision.action is Action.REDRIVE:
         recovery.redrive(memory, failure)
         show("Redriven", f"{failure.arn.text}: {plan.decision.reason}")
@@ -172,7 +174,7 @@ def _resume(options: argparse.Namespace) -> Exit:
 
 
 def _failure(account: Account, wish: Wish) -> Failure:
-    """Read what is to be resumed; an execution that succeeded only where a person names a state of it."""
+    """Read the execution to resume; one that succeeded only if a person names a state of it."""
     try:
         return account.failure
     except NotFailedError as error:
@@ -185,7 +187,7 @@ def _failure(account: Account, wish: Wish) -> Failure:
 
 
 def _confirm(chosen: Chosen, settings: Settings, options: argparse.Namespace) -> None:
-    """Ask before what succeeded is run again. Raises UnconfirmedError."""
+    """Ask before an execution that succeeded is run again. Raises UnconfirmedError."""
     plan = chosen.plan
     show("Execution", plan.failure.arn.text)
     show("Status", plan.failure.point.ending.status)
@@ -197,9 +199,11 @@ def _confirm(chosen: Chosen, settings: Settings, options: argparse.Namespace) ->
     )
 
 
-def _show_remarks(chosen: Chosen, settings: Settings, wish: Wish) -> None:
-    remarks = policy.remarks(chosen.plan.failure, settings, chosen.again, is_redrivable=wish.is_plain)
-    # An error of the state that is skipped does not come again.
+def _show_remarks(memory: Memory, chosen: Chosen, settings: Settings, wish: Wish) -> None:
+    failure = chosen.plan.failure
+    remarks = policy.remarks(failure, settings, chosen.again, is_redrivable=wish.is_plain)
+    show_remarks(begun_by_hand(memory, failure))
+    # The error of a skipped state does not occur again.
     show_remarks([remark for remark in remarks if not (wish.skip and remark.rule == "error")])
     for remark in chosen.remarks:
         show("Mind", remark)

@@ -9,7 +9,7 @@ from typing import Any
 
 from gotostate import jsontext, nesting
 from gotostate.cli.account import Account
-from gotostate.cli.options import EXAMPLE_ARN, add_json, add_profile, add_verb
+from gotostate.cli.options import EXAMPLE_ARN, add_json, add_profile, add_stack, add_verb
 from gotostate.cli.stories import drawing, flowchart, timeline
 from gotostate.cli.stories.story import ExecutionStory, StateStory, Story, chain_of, execution_story, story_of
 from gotostate.cli.stories.timeline import Screen
@@ -38,6 +38,7 @@ def add_to(commands: Any) -> None:
     forms.add_argument("--mermaid", action="store_true", help="print a flowchart that GitHub renders")
     forms.add_argument("--svg", metavar="FILE", help="write a picture, to attach to an incident")
     add_json(forms)
+    add_stack(parser)
     add_profile(parser)
     parser.set_defaults(run=_run, check=_check, parser=parser)
 
@@ -57,12 +58,14 @@ def _run(options: argparse.Namespace) -> Exit:
         _write(options.svg, drawing.svg(story))
         show("Drawn", options.svg)
     else:
-        print("\n".join(timeline.lines(story, Screen.of(sys.stdout, os.environ), named(None, options.profile))))
+        print(
+            "\n".join(timeline.lines(story, Screen.of(sys.stdout, os.environ), named(options.stack, options.profile)))
+        )
     return Exit.DONE
 
 
 def gather(aws: StepFunctions, arn: str) -> Story:
-    """Read all executions of the chain that an execution belongs to. Raises NotFoundError when there is no such."""
+    """Read all executions of the chain that an execution belongs to. Raises NotFoundError if it does not exist."""
     chain = _Chain(aws)
     named = aws.execution(arn)
     original = chain_of(arn, named.input, chain.definition(arn)).original
@@ -86,7 +89,7 @@ class _Chain:
         self._definitions: dict[str, Definition | None] = {}
 
     def follow(self, first: Execution | None) -> None:
-        """Tell an execution and all that resumed it, once for each time that it failed."""
+        """Add an execution and all that resumed it, one for each time that it failed."""
         waiting = [(first, "")] if first else []
         while waiting:
             execution, resumes = waiting.pop()
@@ -96,7 +99,7 @@ class _Chain:
             waiting += [(found, execution.arn) for arn in unseen if (found := self._described_if_any(arn))]
 
     def described(self, arn: str) -> Execution | None:
-        """Describe an execution that an input names; remark where it cannot be."""
+        """Describe an execution that an input names; add a remark if that fails."""
         try:
             return self._aws.execution(arn)
         except NotFoundError:

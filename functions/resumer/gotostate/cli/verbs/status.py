@@ -49,12 +49,12 @@ def _next(options: argparse.Namespace, state: State, recovery: Queue, dead: Queu
     elif state.hold or state.resumer is Resumer.DISABLED:
         yield command("release", options)
     if dead.messages:
-        # With a destination, as SQS knows by itself where to put back only what it moved itself.
+        # With a destination, as SQS knows where to put back only messages that it moved itself.
         yield f"{_PUT_BACK} --source-arn {dead.arn} --destination-arn {recovery.arn}{place(options)}"
 
 
 def _json(name: str, state: State, recovery: Queue, dead: Queue) -> str:
-    """Write the status as JSON: inFlight are some of the waiting; the hold is null unless it is in force."""
+    """Write the status as JSON: waiting includes inFlight; the hold is null unless it is in force."""
     hold = state.hold if state.resumer is not Resumer.RUNNING else None
     return jsontext.write(
         {
