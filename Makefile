@@ -101,7 +101,7 @@ mutants: .venv-mutation/.ready ## Mutate the pure core and see what the tests do
 	.venv-mutation/bin/python tests/mutants/run.py
 
 .PHONY: docs
-docs: .venv/.ready ## Write the options and the output of the command into docs/commands.md
+docs: .venv/.ready ## Write the options and the output of the command into the documents
 	@PYTHONPATH=functions/resumer:tests $(BIN)/python local/commands_doc.py
 
 .PHONY: format

@@ -18,8 +18,8 @@ from gotostate import listing, sources
 from gotostate.dashboard.panel import Actions, failures
 from gotostate.dashboard.theme import PALETTE, Theme
 from gotostate.dashboard.widgetcontext import View, Wanted
-from gotostate.listing import Found
 from gotostate.memory import Memory
+from gotostate.rows import Found
 from gotostate.settings import Settings, settings_from
 from gotostate.stepfunctions import StepFunctions
 

@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 from fake_account import BEGINNING, execution_arn, machine_arn
-from gotostate.listing import Found, Link, Row, Status
+from gotostate.chains import Link
+from gotostate.rows import Found, Row, Status
 
 NOW = BEGINNING + 86_400
 MINUTE, HOUR = 60.0, 3_600.0

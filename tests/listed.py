@@ -10,7 +10,7 @@ import request as request_function
 import widget
 from fake_account import failure_events
 from gotostate import listing
-from gotostate.listing import Found
+from gotostate.rows import Found
 
 PREFIX = "arn:aws:lambda:eu-west-1:123456789012:function:sfn-resume"
 WIDGET, REQUEST = f"{PREFIX}-WidgetFunction-1", f"{PREFIX}-RequestFunction-1"

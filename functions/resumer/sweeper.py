@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import measures
 from aws_lambda_powertools import Logger
 from gotostate import cleaning, jsontext, listreader, sources, sweep
+from gotostate.awserrors import is_denied
 from gotostate.bus import Queue
 from gotostate.chains import Listed
 from gotostate.cleaning import Found
@@ -22,7 +23,7 @@ from gotostate.logs import Logs
 from gotostate.report import request
 from gotostate.resumption import SUFFIX
 from gotostate.settings import matches, settings_from, whole
-from gotostate.stepfunctions import StepFunctions, is_denied
+from gotostate.stepfunctions import StepFunctions
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext

@@ -13,9 +13,9 @@ from gotostate.dashboard.chaindrawing import chain
 from gotostate.dashboard.panel import Actions, failures, message, page
 from gotostate.dashboard.widgetcontext import View, Wanted, WidgetError, failed_at_of
 from gotostate.errors import GotoStateError, TransientError
-from gotostate.listing import Row
 from gotostate.memory import Memory
 from gotostate.resumption import ExecutionArn, gotostate_arn
+from gotostate.rows import Row
 from gotostate.settings import matches, settings_from
 from gotostate.stepfunctions import StepFunctions
 

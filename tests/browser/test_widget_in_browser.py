@@ -10,8 +10,8 @@ import pytest
 import request as request_function
 import widget
 from failures import FOUND, GIVEN_UP, LONG_ROW, NASTY, NASTY_ROW, ODD, ODD_ROW, OPEN, PREPARED, RECOVERED, WAITING
-from gotostate.listing import Found, Row
 from gotostate.plain import printable
+from gotostate.rows import Found, Row
 
 WIDTHS = (400, 800, 1400)
 THEMES = ("light", "dark")

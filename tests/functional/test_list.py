@@ -21,6 +21,7 @@ from gotostate.nesting import STARTED_BY
 from gotostate.plain import timestamp
 from gotostate.report import Report
 from gotostate.resumption import execution_name
+from gotostate.rows import Status
 from gotostate.settings import Settings
 
 Capture = pytest.CaptureFixture[str]
@@ -117,7 +118,7 @@ def test_the_documentation_names_all_there_is(account: Account, capsys: Capture)
     named = re.findall(r"`(\w+)`", "".join(line.partition("|")[2].partition("|")[0] for line in members.splitlines()))
     assert sorted(named) == sorted(row)
     statuses = text.partition("| status |")[2].partition("\n\n")[0]
-    assert all(f"| `{status}" in statuses for status in listing.Status)
+    assert all(f"| `{status}" in statuses for status in Status)
 
 
 # ---- How a failure stands ---------------------------------------------------------------------------

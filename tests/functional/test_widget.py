@@ -12,9 +12,9 @@ import widget
 from failures import FOUND, NOW, OPEN, WAITING
 from fake_account import RefusalError, execution_arn, failure_events
 from gotostate import listing
-from gotostate.listing import Found
 from gotostate.recovery import recover
 from gotostate.report import Report
+from gotostate.rows import Found
 from gotostate.settings import Settings
 from listed import ORDERS, REQUEST, WIDGET, Account, Context, widget_context
 

@@ -11,9 +11,9 @@ from gotostate.chains import Listed
 from gotostate.cli import selection
 from gotostate.errors import NotFoundError
 from gotostate.executions import ListedExecution
-from gotostate.listing import Row, Status
 from gotostate.memory import Memory
 from gotostate.resumption import execution_name, machine_name, source_tag
+from gotostate.rows import Row, Status
 from gotostate.stepfunctions import StepFunctions
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -17,8 +17,8 @@ from gotostate.dashboard.panel import Actions
 from gotostate.dashboard.theme import PALETTE, Theme, style
 from gotostate.dashboard.widgetcontext import DEFAULT_LIMIT, LATEST, MOST_ROWS, View, Wanted, WidgetError, failed_at_of
 from gotostate.history import Why
-from gotostate.listing import Found, Row, Status
 from gotostate.plain import duration, printable
+from gotostate.rows import Found, Row, Status
 from hypothesis import given
 from hypothesis import strategies as st
 from listed import REQUEST, WIDGET, widget_context

@@ -9,6 +9,7 @@ from gotostate.errors import HistoryError
 HistoryEvent = Mapping[str, Any]
 
 # Statuses of an execution that has ended and did not succeed.
+SUCCEEDED = "SUCCEEDED"
 ENDED_BADLY = ("FAILED", "TIMED_OUT", "ABORTED")
 GOING_ON = ("RUNNING", "PENDING_REDRIVE")
 # The year 9999, the last that a date can hold, in milliseconds since the epoch.

@@ -2,65 +2,19 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 
 from gotostate import awsclock, quotas, resumption
+from gotostate.awserrors import error_code, is_denied
 from gotostate.chains import Link, Listed
 from gotostate.errors import NotFoundError
 from gotostate.listreader import LONGEST_RUN_SECONDS, failures
 from gotostate.memory import Memory
-from gotostate.pace import error_code
 from gotostate.resumption import ExecutionArn
-from gotostate.settings import Settings, matches
-from gotostate.standing import Row, Status, as_listed, look, told_of
-from gotostate.stepfunctions import StepFunctions, is_denied
-
-__all__ = [
-    "Found",
-    "Group",
-    "Link",
-    "Listed",
-    "Row",
-    "Status",
-    "as_listed",
-    "counts",
-    "groups",
-    "is_meant",
-    "joined",
-    "look_ahead",
-    "looked_at",
-    "rows",
-    "seconds_to_look_at",
-]
-
-
-@dataclass(frozen=True)
-class Found:
-    """The rows that are shown, unresolved first and then newest first, and how many more there are.
-
-    unread: those of them that were not looked at, as the listings show them.
-    """
-
-    rows: tuple[Row, ...]
-    more: int
-    unread: tuple[Listed, ...] = ()
-
-
-@dataclass(frozen=True)
-class Group:
-    """How many failures have a machine, state and error in common.
-
-    unresolved: so many of them have not recovered. first, last: when the first and last failed.
-    """
-
-    machine: str
-    state: str | None
-    error: str | None
-    count: int
-    unresolved: int
-    first: float
-    last: float
+from gotostate.rows import Found, Group, Row, Status, as_listed, is_meant
+from gotostate.settings import Settings
+from gotostate.standing import look, told_of
+from gotostate.stepfunctions import StepFunctions
 
 
 def rows(
@@ -146,16 +100,6 @@ def looked_at(
         return Found(tuple(found), sum(1 for _ in wanted))
     unread = tuple(left)
     return Found(tuple(found), len(unread), unread)
-
-
-def is_meant(failed_in: str | None, error: str | None, *, state: str | None, pattern: str | None) -> bool:
-    """Tell whether a failure matches a filter.
-
-    failed_in, error: its own. state: name of a state; pattern: of an error's name, * for any characters; None: any.
-    """
-    if state is not None and failed_in != state:
-        return False
-    return pattern is None or bool(matches(error or "", (pattern,)))
 
 
 def look_ahead(memory: Memory, links: Iterable[Link]) -> None:

@@ -1,4 +1,4 @@
-"""The commands that a person types next about a failure: the one place where they are chosen and written."""
+"""The commands that a person types next about one failure: the one place where they are chosen by its rule."""
 
 import shlex
 from collections.abc import Sequence

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from gotostate.awserrors import is_throttled, may_pass
 from gotostate.errors import ThrottledError
 
 # The pause after a throttled call. It does not grow: a refused call costs nothing, and a container that pauses longer
@@ -33,17 +34,6 @@ ONCE_A_SECOND = frozenset(
     )
 )
 SHORT_WAIT_SECONDS = 0.5
-
-_THROTTLED = (
-    "ThrottlingException",
-    # The Resource Groups Tagging API's own
-    # (https://docs.aws.amazon.com/resourcegroupstagging/latest/APIReference/API_GetResources.html).
-    "ThrottledException",
-    "Throttling",
-    "TooManyRequestsException",
-    "RequestLimitExceeded",
-    "KmsThrottlingException",
-)
 
 
 class Pace:
@@ -100,7 +90,7 @@ class Pace:
                     self._wait(operation, random.uniform(SHORTEST_PAUSE, LONGEST_PAUSE), until)  # noqa: S311
                     continue
                 tries += 1
-                if tries >= TRIES or not _may_pass(error):
+                if tries >= TRIES or not may_pass(error):
                     raise
                 self._wait(operation, RETRY_SECONDS * tries, self.deadline)
 
@@ -110,23 +100,3 @@ class Pace:
             raise ThrottledError(f"there is no time left for {operation}: {why}; it is tried again")
         if seconds:
             self._sleep(seconds)
-
-
-def error_code(error: BaseException) -> str:
-    """Return AWS's code of an error; "" for one that is not AWS's."""
-    response = getattr(error, "response", None) or {}
-    return str(response.get("Error", {}).get("Code", ""))
-
-
-def is_throttled(error: BaseException) -> bool:
-    """Tell whether AWS refused a call because there were too many."""
-    return error_code(error) in _THROTTLED
-
-
-def _may_pass(error: Exception) -> bool:
-    """Tell whether a call that failed may succeed at once: no connection, no answer, or AWS's own failure."""
-    response = getattr(error, "response", None) or {}
-    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    if status:
-        return bool(status >= 500)
-    return any(kind.__name__ in ("ConnectionError", "HTTPClientError") for kind in type(error).__mro__)

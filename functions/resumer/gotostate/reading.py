@@ -6,6 +6,7 @@ from dataclasses import replace
 from itertools import islice
 
 from gotostate import history, nesting, policy, resumption
+from gotostate.awserrors import error_code, is_denied
 from gotostate.definition import Definition
 from gotostate.errors import (
     DefinitionError,
@@ -22,13 +23,12 @@ from gotostate.failure import EarlierResume, Failure, Redrive
 from gotostate.history import FailurePoint
 from gotostate.memory import Memory
 from gotostate.nesting import Parent, Pattern
-from gotostate.pace import error_code
 from gotostate.planning import failed_in_added
 from gotostate.policy import Action, Decision
 from gotostate.report import Report
 from gotostate.resumption import ExecutionArn, is_resume_name
 from gotostate.settings import Mode, Settings
-from gotostate.stepfunctions import LIST_PAGE, is_denied
+from gotostate.stepfunctions import LIST_PAGE
 from gotostate.visits import Reported
 
 

@@ -12,6 +12,7 @@ from gotostate.errors import (
     RefusedError,
     TransientError,
 )
+from gotostate.events import SUCCEEDED
 from gotostate.events import seconds as seconds_of
 from gotostate.failure import Failure
 from gotostate.memory import Memory
@@ -19,7 +20,7 @@ from gotostate.outcome import Outcome, Result
 from gotostate.planning import Plan
 from gotostate.policy import Action, Decision
 from gotostate.reading import governing_tags, newest_of_chain, read, redrive_of
-from gotostate.report import SUCCEEDED, Report
+from gotostate.report import Report
 from gotostate.resumption import Asked, ExecutionArn
 from gotostate.settings import Settings, for_machine
 

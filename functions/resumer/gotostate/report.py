@@ -6,7 +6,7 @@ from typing import Any
 
 from gotostate import jsontext
 from gotostate.errors import ReportError
-from gotostate.events import is_time, seconds
+from gotostate.events import SUCCEEDED, is_time, seconds
 from gotostate.resumption import Asked
 
 STATUS_CHANGE = ("aws.states", "Step Functions Execution Status Change")
@@ -15,7 +15,6 @@ REQUEST = ("gotostate", "Recovery Requested")
 REDRIVE_DUE = ("gotostate", "Redrive Due")
 STATUSES = ("FAILED", "TIMED_OUT")
 # The status of a resumed execution whose failure is recovered.
-SUCCEEDED = "SUCCEEDED"
 
 
 @dataclass(frozen=True)

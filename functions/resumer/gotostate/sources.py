@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from gotostate import resumption
+from gotostate.awserrors import is_denied
 from gotostate.errors import NotFoundError, ThrottledError
 from gotostate.memory import Memory
 from gotostate.resumption import OPT_IN_TAG, SUFFIX
 from gotostate.settings import Mode, matches
-from gotostate.stepfunctions import StepFunctions, is_denied
+from gotostate.stepfunctions import StepFunctions
 
 
 def opted_in(aws: StepFunctions, memory: Memory | None = None) -> list[str]:

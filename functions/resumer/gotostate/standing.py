@@ -1,75 +1,22 @@
 """The status of one failure: where it failed, what became of it, what automation decides, and what to type."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
 
 from gotostate import history, jsontext, policy, reading, recovery, resumption
+from gotostate.awserrors import error_code, is_denied
 from gotostate.chains import Link, Listed
 from gotostate.definition import Definition
 from gotostate.errors import GotoStateError, NotFailedError, NotFoundError, ThrottledError, TransientError
 from gotostate.events import HistoryEvent
 from gotostate.memory import Memory
 from gotostate.nextsteps import command, first_step
-from gotostate.pace import error_code
 from gotostate.policy import Action, Decision
 from gotostate.report import Report
 from gotostate.resumption import ExecutionArn
+from gotostate.rows import Row, Status
 from gotostate.settings import Settings, for_machine
-from gotostate.stepfunctions import is_denied
 from gotostate.visits import Reader
-
-
-class Status(StrEnum):
-    """The status of a failure."""
-
-    OPEN = "open"
-    WAITING = "waiting"
-    RUNNING = "running"
-    RECOVERED = "recovered"
-    PREPARED = "prepared"
-    GAVE_UP = "gave up"
-    OFF = "off"
-    LEFT_TO_PARENT = "left to parent"
-
-    @property
-    def is_resolved(self) -> bool:
-        """Tell whether nothing is left to do: a resumed or redriven execution has succeeded."""
-        return self is Status.RECOVERED
-
-
-@dataclass(frozen=True)
-class Row:
-    """One failure, with all its resumes.
-
-    machine: ARN of the state machine that people wrote. original, newest: ARNs of the first failed execution and of the
-    newest one of its chain. failed_at: when the original failed. state, error: of the newest execution that failed;
-    None where it is not known or there is none. reason: why it has this status; None where it runs or has recovered.
-    attempt: number of the newest resume, 0 for none, of max_attempts. until: when a waiting one enters its state.
-    calls: what runs again. next: what to type; None where there is nothing to do. Times in seconds since the epoch.
-    """
-
-    machine: str
-    original: str
-    newest: str
-    chain: tuple[Link, ...]
-    failed_at: float
-    status: Status
-    state: str | None
-    error: str | None
-    reason: str | None
-    attempt: int
-    max_attempts: int
-    until: float | None
-    calls: tuple[str, ...]
-    next: str | None
-
-
-def as_listed(listed: Listed) -> Status:
-    """Return the status of a failure by the listings alone: open, running or recovered."""
-    if listed.is_resolved:
-        return Status.RECOVERED
-    return Status.OPEN if listed.newest.has_failed else Status.RUNNING
 
 
 def told_of(listed: Listed) -> Link:

@@ -7,11 +7,12 @@ from email.utils import parsedate_to_datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from gotostate.awserrors import error_code, is_throttled
 from gotostate.definition import Definition, Machine
 from gotostate.errors import NotFoundError, NotRedrivableError, RefusedError, ThrottledError
 from gotostate.events import HistoryEvent, seconds
 from gotostate.executions import Execution, ListedExecution
-from gotostate.pace import Pace, error_code, is_throttled
+from gotostate.pace import Pace
 from gotostate.resumption import OPT_IN_TAG
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ CONNECT_SECONDS, READ_SECONDS = 3, 10
 _NOT_FOUND = ("ExecutionDoesNotExist", "StateMachineDoesNotExist", "ResourceNotFound", "InvalidArn")
 # Somebody else was faster: the machine has to be read again.
 _OVERTAKEN = ("StateMachineAlreadyExists", "ConflictException", "StateMachineDeleting")
-_DENIED = ("AccessDeniedException", "AccessDenied", "KmsAccessDeniedException", "KmsInvalidStateException")
 
 # UpdateStateMachine keeps the settings that are left out, so what a source has switched off is sent explicitly.
 _ALL_OFF: dict[str, Any] = {
@@ -365,11 +365,6 @@ class _not_found:  # noqa: N801  reads as the statement that it is
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if error is not None and error_code(error) in _NOT_FOUND:
             raise NotFoundError(self._message) from error
-
-
-def is_denied(error: BaseException) -> bool:
-    """Tell whether AWS refused a call for want of a permission, on a machine or on its key."""
-    return error_code(error) in _DENIED
 
 
 def _raise_if_refused(error: Exception) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from gotostate.definition import Definition
 from gotostate.errors import DefinitionError, HistoryError, NotFailedError, RedrivenError, StillRunningError
 from gotostate.events import (
+    SUCCEEDED,
     HistoryEvent,
     assigned_variables,
     details_of,
@@ -20,7 +21,6 @@ from gotostate.events import (
 )
 from gotostate.progress import Steps
 
-SUCCEEDED = "SUCCEEDED"
 _ENDED = {
     "ExecutionFailed": ("FAILED", "executionFailedEventDetails"),
     "ExecutionTimedOut": ("TIMED_OUT", "executionTimedOutEventDetails"),

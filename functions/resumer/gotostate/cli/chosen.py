@@ -15,14 +15,13 @@ from gotostate.errors import (
     NotRedrivableError,
     RefusedError,
 )
-from gotostate.events import details_of, state_name
+from gotostate.events import SUCCEEDED, details_of, state_name
 from gotostate.failure import Failure
 from gotostate.history import FailurePoint
 from gotostate.memory import Memory
 from gotostate.planning import Plan
 from gotostate.policy import BY_HAND
 from gotostate.settings import Settings
-from gotostate.visits import SUCCEEDED
 
 CURRENT = "current"
 # A GoToState execution can do these, and a redrive cannot.

@@ -4,9 +4,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from gotostate import jsontext
-from gotostate.listing import Group, Link, Listed, Row, Status, as_listed
+from gotostate.chains import Link, Listed
 from gotostate.nextsteps import command
 from gotostate.plain import timestamp
+from gotostate.rows import Group, Row, Status, as_listed
 
 
 def of_failures(looked_at: Iterable[Row], unread: Iterable[Listed], options: Sequence[str] = ()) -> str:

@@ -1,7 +1,7 @@
 """The deployed stack, from outside: its event source mapping, its parameters, its queues, and its hold.
 
-The only file that calls CloudFormation, SQS and STS, and Lambda for the mapping, the function's environment and its
-tags. Only the command uses it, never the function.
+The only file that calls CloudFormation, and Lambda for the mapping, the function's environment and its tags. Only the
+command uses it, never a function.
 """
 
 import time
@@ -13,8 +13,8 @@ from functools import cached_property
 from typing import Any
 
 from gotostate import jsontext
+from gotostate.awserrors import error_code
 from gotostate.errors import NoStackError, StackError
-from gotostate.pace import error_code
 
 HELD_SINCE, HELD_BY, HELD_BECAUSE = "gotostate:held-since", "gotostate:held-by", "gotostate:held-because"
 LONGEST_TAG_VALUE = 256

@@ -1,10 +1,10 @@
 """What the widget and its button answer besides the list: what happens next, or what is wrong. Pure: HTML out."""
 
+from gotostate.awserrors import is_denied
 from gotostate.dashboard.markup import tag, text
 from gotostate.dashboard.panel import MOST_CALLS, execution, message, name_of
 from gotostate.planning import Plan
 from gotostate.policy import Action
-from gotostate.stepfunctions import is_denied
 
 
 def asked_for(plan: Plan) -> str:

@@ -1,10 +1,11 @@
 """The drawing of one chain: the execution that failed and its resumes, from top to bottom. Pure: a row in, HTML out."""
 
+from gotostate.chains import Link
 from gotostate.dashboard.markup import tag, text
 from gotostate.dashboard.panel import LOOKS, MOST_CALLS, execution, is_resumable, mark, name_of, reason_of, status
 from gotostate.dashboard.widgetcontext import View
-from gotostate.listing import Link, Row, Status
 from gotostate.plain import duration
+from gotostate.rows import Row, Status
 
 # Of each status of AWS's: the class that colours it and the shape of its mark.
 _LOOKS = {

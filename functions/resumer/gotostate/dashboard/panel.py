@@ -7,9 +7,9 @@ from gotostate.dashboard.markup import call, link, tag, text
 from gotostate.dashboard.theme import style
 from gotostate.dashboard.widgetcontext import View, Wanted
 from gotostate.history import Why
-from gotostate.listing import Found, Row, Status
 from gotostate.notice import console_link
 from gotostate.plain import duration
+from gotostate.rows import Found, Row, Status
 
 MOST_CALLS = 20
 LONGEST_REASON = 300

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from gotostate.cli.bulk.many import Item
+from gotostate.cli.bulk.items import Item
 from gotostate.cli.waiting import POLL_SECONDS, Awaited
 from gotostate.executions import Execution
 from gotostate.memory import Memory

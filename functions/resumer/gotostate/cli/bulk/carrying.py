@@ -4,10 +4,10 @@ import sys
 from collections.abc import Sequence
 
 from gotostate.cli.bar import Bar
-from gotostate.cli.bulk import many
+from gotostate.cli.bulk import items as bulk_items
 from gotostate.cli.bulk.canaries import Canary, look_once, see_to_the_end
 from gotostate.cli.bulk.handover import What, by_resumer, from_here
-from gotostate.cli.bulk.many import Item
+from gotostate.cli.bulk.items import Item
 from gotostate.cli.bulk.planned import Planned
 from gotostate.cli.bulk.results import Results, told
 from gotostate.cli.bulk.watching import Seen, Watch
@@ -37,7 +37,7 @@ def _try(planned: Planned, results: Results, count: int) -> str | None:
     """
     items, memory = planned.preview.done, planned.memory
     with Bar("canaries", min(count, len(items))) as bar:
-        for item in from_here(memory, planned.gatherer, many.canaries(items, len(items)), results.done):
+        for item in from_here(memory, planned.gatherer, bulk_items.canaries(items, len(items)), results.done):
             if results.done.why:
                 look_once(memory, results.canaries)
                 return "a canary could not be resumed"

@@ -4,18 +4,19 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
 from gotostate import policy, reading, recovery
+from gotostate.awserrors import is_denied
 from gotostate.chains import Listed
-from gotostate.cli.bulk.many import Item
+from gotostate.cli.bulk.items import Item
 from gotostate.errors import GotoStateError, NotFailedError, ThrottledError, TransientError
 from gotostate.failure import Failure
-from gotostate.listing import is_meant, joined, look_ahead
+from gotostate.listing import joined, look_ahead
 from gotostate.memory import Memory
 from gotostate.planning import Plan
 from gotostate.policy import BY_HAND, Action, Decision
 from gotostate.report import Report
 from gotostate.resumption import SUFFIX, Asked, ExecutionArn
+from gotostate.rows import is_meant
 from gotostate.settings import Settings, for_machine, matches
-from gotostate.stepfunctions import is_denied
 
 # Makes a plan that differs from the usual one, with the tasks that run again, and remarks about it.
 Planner = Callable[[Failure, Settings], tuple[Plan, frozenset[str], tuple[str, ...]]]

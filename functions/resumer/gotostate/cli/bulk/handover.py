@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from gotostate import recovery
 from gotostate.cli.bulk.gathering import Gatherer
-from gotostate.cli.bulk.many import Item
+from gotostate.cli.bulk.items import Item
 from gotostate.cli.stack import BATCH, Stack
 from gotostate.errors import GotoStateError, RefusedError, TransientError
 from gotostate.memory import Memory

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from gotostate.cli import selection
 from gotostate.cli.account import Parameters, asked, parameters
 from gotostate.cli.bar import Bar
-from gotostate.cli.bulk import many
+from gotostate.cli.bulk import items as bulk_items
 from gotostate.cli.bulk.gathering import Gatherer, Meant, Planner
-from gotostate.cli.bulk.many import Item
+from gotostate.cli.bulk.items import Item
 from gotostate.cli.bulk.preview import Preview
 from gotostate.cli.chosen import Chooser, Wish
 from gotostate.cli.stack import Resumer, Stack
@@ -84,7 +84,7 @@ def plan_many(options: argparse.Namespace, now: float) -> Planned:
         gathered,
         found.stack,
         found.source,
-        many.seconds(gathered.items, gathered.looked_at, region),
+        bulk_items.seconds(gathered.items, gathered.looked_at, region),
         _why_here(found, planner),
         tuple(_minds(found, stack, gathered.items, _on_stack("release", options, region))),
         int(options.canary or 0),

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gotostate.cli.bulk import many
+from gotostate.cli.bulk import items as bulk_items
 from gotostate.cli.bulk.gathering import Gathered
-from gotostate.cli.bulk.many import Group, Item
+from gotostate.cli.bulk.items import Group, Item
 from gotostate.cli.caution import MOST_CALLS
 from gotostate.cli.table import in_full, table
 from gotostate.plain import duration, printable
@@ -48,7 +48,7 @@ class Preview:
 
 def lines(preview: Preview) -> Iterator[str]:
     """Write the plan for people."""
-    groups = many.groups(preview.gathered.items)
+    groups = bulk_items.groups(preview.gathered.items)
     rows = [_cells(group) for group in groups]
     header = ("MACHINE", "STATE", "ERROR", "COUNT", "ACTION")
     for line, group, row in zip(table(header, rows, names=3), (None, *groups), (None, *rows), strict=True):
@@ -76,7 +76,7 @@ def facts(preview: Preview) -> dict[str, Any]:
     """Return the plan as data for JSON."""
     gathered = preview.gathered
     return {
-        "groups": [_group(group) for group in many.groups(gathered.items)],
+        "groups": [_group(group) for group in bulk_items.groups(gathered.items)],
         "failures": [_item(item) for item in gathered.items],
         "running": gathered.running,
         "more": gathered.more,
@@ -89,7 +89,7 @@ def facts(preview: Preview) -> dict[str, Any]:
 
 
 def _ways(preview: Preview) -> Iterator[str]:
-    first = many.canaries(preview.done, preview.canaries) if preview.canaries else []
+    first = bulk_items.canaries(preview.done, preview.canaries) if preview.canaries else []
     asked = sum(item.in_queue for item in preview.done) - sum(item.in_queue for item in first)
     here = len(preview.done) - len(first) - asked
     if first:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from gotostate.cli.bulk.many import Item
+from gotostate.cli.bulk.items import Item
 from gotostate.cli.stack import Stack
 from gotostate.errors import NotFoundError
 from gotostate.events import GOING_ON

@@ -11,8 +11,7 @@ from enum import StrEnum
 from gotostate import resumption
 from gotostate.cli.stories.stays import Stay, Step, read_stays, step_of
 from gotostate.definition import Definition
-from gotostate.events import ENDED_BADLY, HistoryEvent
-from gotostate.report import SUCCEEDED
+from gotostate.events import ENDED_BADLY, SUCCEEDED, HistoryEvent
 from gotostate.resumption import SUFFIX, Chain, ExecutionArn
 
 REDRIVEN = "REDRIVEN"

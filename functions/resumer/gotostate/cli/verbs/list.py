@@ -9,14 +9,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from gotostate import listing
+from gotostate.chains import Listed
 from gotostate.cli import failuresjson, selection
 from gotostate.cli.account import parameters
 from gotostate.cli.options import add_json, add_profile, add_region, add_stack, add_verb
 from gotostate.cli.table import in_full, table
 from gotostate.cli.terminal import Exit, show_json
-from gotostate.listing import Found, Group, Listed, Row, Status
 from gotostate.memory import Memory
 from gotostate.plain import duration, printable, timestamp
+from gotostate.rows import Found, Group, Row, Status
 
 # Without a limit, up to this many failures are all looked at; of more, only the first few that have not recovered.
 MOST_LOOKED_AT, FIRST = 100, 3

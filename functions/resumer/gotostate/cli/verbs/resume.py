@@ -1,7 +1,6 @@
 """gotostate resume: build the GoToState machine and start it at the failed state; of one execution, or of many."""
 
 import argparse
-import sys
 from dataclasses import replace
 from typing import Any
 
@@ -15,16 +14,14 @@ from gotostate.cli.confirmation import confirm
 from gotostate.cli.options import EXAMPLE_ARN, add_profile, add_reason, add_region, add_stack, add_verb, add_yes
 from gotostate.cli.terminal import Exit, short_cause, show
 from gotostate.cli.waiting import Awaited
-from gotostate.errors import GotoStateError, NeedsForceError, NotFailedError, UnconfirmedError
-from gotostate.events import ENDED_BADLY
+from gotostate.errors import GotoStateError, NeedsForceError, NotFailedError
+from gotostate.events import ENDED_BADLY, SUCCEEDED
 from gotostate.executions import Execution
 from gotostate.failure import Failure
 from gotostate.memory import Memory
 from gotostate.nextsteps import command
-from gotostate.plain import printable
 from gotostate.policy import Action
 from gotostate.settings import Settings, Strategy
-from gotostate.visits import SUCCEEDED
 
 
 def add_to(commands: Any) -> None:
@@ -117,11 +114,7 @@ def _is_changed(options: argparse.Namespace) -> bool:
 
 
 def _run(options: argparse.Namespace) -> Exit:
-    try:
-        return _resume(options) if options.arn else bulk.run(options)
-    except UnconfirmedError as error:
-        print(f"gotostate: {printable(str(error))}", file=sys.stderr)
-        return Exit.UNCONFIRMED
+    return _resume(options) if options.arn else bulk.run(options)
 
 
 def _settings(account: Account, strategy: str | None) -> Settings:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gotostate import jsontext, nesting
+from gotostate.awserrors import error_code, is_denied
 from gotostate.cli.account import Account
 from gotostate.cli.options import EXAMPLE_ARN, add_json, add_profile, add_stack, add_verb
 from gotostate.cli.stories import drawing, flowchart, timeline
@@ -17,10 +18,9 @@ from gotostate.cli.terminal import Exit, show, show_json
 from gotostate.definition import Definition
 from gotostate.errors import GotoStateError, NotFoundError
 from gotostate.executions import Execution
-from gotostate.pace import error_code
 from gotostate.plain import timestamp
 from gotostate.settings import named
-from gotostate.stepfunctions import StepFunctions, is_denied
+from gotostate.stepfunctions import StepFunctions
 
 
 def add_to(commands: Any) -> None:
