@@ -104,6 +104,20 @@ def test_long_names_do_not_share_a_machine() -> None:
     assert len({resumption.machine_name(name) for name in longs}) == len(longs)
 
 
+@pytest.mark.parametrize(
+    ("name", "is_resumes"),
+    [
+        (resumption.execution_name("order-17", ARN, 9, 1), True),
+        (resumption.execution_name("o" * 80, ARN, 9, 12), True),
+        ("by-hand", False),
+        ("order-17-resume-1", False),
+        ("order-17-resume-1-0123456789abcdef-again", False),
+    ],
+)
+def test_what_a_person_started_is_told_from_a_resume_by_its_name(name: str, is_resumes: bool) -> None:
+    assert resumption.is_resume_name(name) is is_resumes
+
+
 @given(names, names, st.integers(0, 9), st.integers(1, 99))
 def test_execution_names_fit_and_tell_failures_apart(original: str, other: str, ending: int, attempt: int) -> None:
     name = resumption.execution_name(original, f"{ARN}{other}", ending, attempt)
