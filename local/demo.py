@@ -131,8 +131,8 @@ def bad_data(stack: Stack) -> list[Row]:
     print(f"  mail        {notice['Subject']}")
     for line in notice["Message"].splitlines():
         print(f"    {line}")
-    gotostate("plan", failed)
-    gotostate("resume", failed, "--input", '{"foo":1,"Message":"Hello!"}', "--wait")
+    gotostate("plan", failed, "--stack", stack.name)
+    gotostate("resume", failed, "--input", '{"foo":1,"Message":"Hello!"}', "--wait", "--stack", stack.name)
     resumed = stack.resumed(failed)
     promise([found["status"] for found in resumed] == ["SUCCEEDED"], "one resume, which succeeds")
     return [row(first, ""), row(resumed[0], state_of(resumed[0]))]

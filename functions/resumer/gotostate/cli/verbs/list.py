@@ -101,7 +101,7 @@ def _run(options: argparse.Namespace) -> Exit:
             print(f"--error matches the whole name: --error {shlex.quote(f'*{options.error}*')} matches a part of it")
     else:
         if options.group:
-            _show_groups(listing.groups(found.rows))
+            _show_groups(listing.groups(found.rows), now)
         else:
             _show(found, now)
         if sum(row.status in _FOR_A_PERSON for row in found.rows) > 1:
@@ -188,7 +188,13 @@ def _below(row: Row) -> Iterator[str]:
         yield f"next: {row.next}"
 
 
-def _show_groups(groups: Sequence[Group]) -> None:
+def _minute(time: float, now: float) -> str:
+    """Write a time to the minute, in UTC, with the day where that is not today."""
+    moment, today = datetime.fromtimestamp(time, UTC), datetime.fromtimestamp(now, UTC)
+    return f"{moment:%H:%MZ}" if moment.date() == today.date() else f"{moment:%Y-%m-%d %H:%MZ}"
+
+
+def _show_groups(groups: Sequence[Group], now: float) -> None:
     header = ("MACHINE", "STATE", "ERROR", "COUNT", "UNRESOLVED", "FIRST", "LAST")
     cells = [
         (
@@ -197,7 +203,8 @@ def _show_groups(groups: Sequence[Group]) -> None:
             group.error or "-",
             f"{group.count:,}",
             f"{group.unresolved:,}",
-            *(f"{datetime.fromtimestamp(time, UTC):%Y-%m-%d %H:%MZ}" for time in (group.first, group.last)),
+            _minute(group.first, now),
+            _minute(group.last, now),
         )
         for group in groups
     ]
