@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 RESERVE_SECONDS = 5.0
 # Time for the listings of one machine; a machine that takes longer gets the time that the others leave.
 MACHINE_SECONDS = 20.0
+# What is kept of the function's time for what follows the listings: the logs, the queue and the housekeeping.
+AFTER_SECONDS = cleaning.SETTLE_SECONDS + 180.0
 # Housekeeping looks at each machine once a day.
 DAY_SECONDS = 86_400.0
 # A deletion is begun only if this much time is left.
@@ -72,13 +74,18 @@ def _sweep(aws: StepFunctions, context: "LambdaContext", now: float, rate: float
     waiting = deque((arn, MACHINE_SECONDS) for arn in sweep.in_turn(machines, now, rate))
     while waiting:
         machine_arn, seconds = waiting.popleft()
-        _set_deadline(aws, context, seconds)
+        left = _seconds_left(context) - AFTER_SECONDS
+        aws.pace.set_deadline(min(left, seconds))
         try:
             listed += listreader.failures(aws, machine_arn, since=since, until=until)
         except ThrottledError as error:
-            # Where AWS throttles, others need its quota as well.
-            if aws.pace.is_slow("list_executions") or seconds > MACHINE_SECONDS:
+            if aws.pace.is_slow("list_executions"):
+                # Others need AWS's quota as well.
                 stopped = error
+                break
+            if left <= MACHINE_SECONDS:
+                unread = [machine_arn, *(arn for arn, _ in waiting)]
+                logger.warning("not read, as there is no time left", extra={"stateMachines": unread})
                 break
             waiting.append((machine_arn, float("inf")))
             continue

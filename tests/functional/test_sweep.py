@@ -18,7 +18,7 @@ import pytest
 import resumer
 import sweeper
 from fake_account import DELETING_SECONDS, RefusalError, Wired, failure_events, machine_arn
-from gotostate import cleaning, recovery
+from gotostate import cleaning, listreader, recovery
 from gotostate.cleaning import SETTLE_SECONDS
 from gotostate.errors import ThrottledError, TransientError
 from gotostate.housekeeping import DELETING_TAG, DELETION_SECONDS, deleting_tag
@@ -286,6 +286,27 @@ def test_a_machine_with_long_listings_keeps_neither_the_others_nor_the_house_wai
     assert arn not in account.machines
 
 
+def test_a_machine_whose_listings_never_end_keeps_back_none_of_the_others(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was read of the others is put on the queue, and the house is kept, in the time that is kept for it."""
+    arn = dormant(account)
+    account.add_machine("aaa", ORDERS, {"gotostate": "resume"})
+    failed(account, "bill-1", machine="bills")
+
+    read = listreader.failures
+
+    def failures(aws: StepFunctions, machine: str, **period: float) -> Any:
+        while machine == machine_arn("aaa"):
+            aws.pace.pause(1)
+        return read(aws, machine, **period)
+
+    monkeypatch.setattr(listreader, "failures", failures)
+    assert all_day(account)["deletedMachines"] == 1
+    assert account.swept == ["bill-1"]
+    assert arn not in account.machines
+
+
 @pytest.mark.parametrize(("rule", "count"), [("already-redriven", 1), ("not-failed", 0)])
 def test_an_earlier_failures_late_message_hides_no_later_failure(account: Account, rule: str, count: int) -> None:
     arn = failed(account, "order-17")
@@ -530,6 +551,19 @@ def test_an_alias_of_somebodys_keeps_its_version_and_no_other(account: Account) 
     refuse(account, "DeleteStateMachineVersion", "ConflictException", lambda body: first in body.values())
     assert all_day(account)["deletedVersions"] == 1
     assert account.changes == [f"delete {GOTO}:2"]
+
+
+def test_versions_that_cannot_be_deleted_cost_few_calls(account: Account) -> None:
+    arn = dormant(account)
+    account.machines[arn].versions *= 300
+    refuse(account, "DeleteStateMachineVersion", "ConflictException")
+    account.calls.clear()
+    versions = [f"{arn}:{number}" for number in range(300)]
+    assert cleaning.delete_idle(Wired(account), versions, 5) == []
+    assert account.calls["DeleteStateMachineVersion"] == 10
+    refuse(account, "DeleteStateMachineVersion", "AccessDeniedException")
+    with pytest.raises(Exception, match="AccessDenied"):
+        cleaning.delete_idle(Wired(account), versions, 5)
 
 
 def test_without_time_to_wait_no_deletion_is_begun(account: Account) -> None:

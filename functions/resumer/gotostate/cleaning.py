@@ -14,8 +14,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
+from gotostate.awserrors import error_code
 from gotostate.definition import ROUTER_MARK
-from gotostate.errors import DefinitionError, NotFoundError, ThrottledError
+from gotostate.errors import DefinitionError, NotFoundError
 from gotostate.events import ENDED_BADLY
 from gotostate.housekeeping import (
     DELETING_TAG,
@@ -92,19 +93,18 @@ def delete_versions(aws: StepFunctions, found: Found) -> list[str]:
 
 def delete_idle(aws: StepFunctions, version_arns: Iterable[str], most: int) -> list[str]:
     """Delete versions that no running execution uses, `most` at most; return the ARNs of those that were deleted."""
-    idle = (arn for arn in version_arns if not aws.is_running(arn))
+    # Each costs two calls, also one that cannot be deleted.
+    idle = (arn for arn in islice(version_arns, 2 * most) if not aws.is_running(arn))
     return list(islice((arn for arn in idle if _is_deleted(aws, arn)), most))
 
 
 def restore(aws: StepFunctions, found: Found) -> None:
-    """Put back a machine's source tag, so that it can be updated and started again; logs a warning if that fails."""
+    """Give a machine its source tag back, by which it is built and started again."""
     try:
         aws.tag(found.arn, {SOURCE_TAG: found.marks.source_tag})
         aws.untag(found.arn, DELETING_TAG)
     except NotFoundError:
         return
-    except Exception as error:  # noqa: BLE001  the next sweep does it
-        _log.warning("%s has no tag %s until the next sweep: %s", found.arn, SOURCE_TAG, error)
 
 
 def delete(
@@ -124,7 +124,7 @@ def delete(
             begun.append(found)
             if not _close(aws, found, clock()):
                 begun.remove(found)
-                restore(aws, found)
+                _restore_anyhow(aws, found)
         if begun:
             closed_at = clock()
             aws.pace.pause(SETTLE_SECONDS)
@@ -137,7 +137,7 @@ def delete(
                 deleted.append(found.arn)
     finally:
         for found in begun:
-            restore(aws, found)
+            _restore_anyhow(aws, found)
     return deleted
 
 
@@ -170,13 +170,21 @@ def _is_closed(aws: StepFunctions, found: Found, now: float) -> bool:
     return again.stays is None and not again.versions and again.latest == found.latest
 
 
+def _restore_anyhow(aws: StepFunctions, found: Found) -> None:
+    try:
+        restore(aws, found)
+    except Exception as error:  # noqa: BLE001  the next sweep does it
+        _log.warning("%s has no tag %s until the next sweep: %s", found.arn, SOURCE_TAG, error)
+
+
 def _is_deleted(aws: StepFunctions, version_arn: str) -> bool:
-    """Delete a version; False, with a warning, if AWS refuses, for example because an alias points to it."""
+    """Delete a version; False, with a warning, for one that AWS keeps because an alias refers to it."""
     try:
         aws.delete_version(version_arn)
-    except ThrottledError:
-        raise
-    except Exception as error:  # noqa: BLE001  one version that cannot be deleted does not keep the others
+    except Exception as error:
+        # https://docs.aws.amazon.com/step-functions/latest/apireference/API_DeleteStateMachineVersion.html
+        if error_code(error) != "ConflictException":
+            raise
         _log.warning("%s is not deleted: %s", version_arn, error)
         return False
     return True

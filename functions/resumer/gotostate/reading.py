@@ -114,9 +114,9 @@ def begun_by_hand(memory: Memory, failure: Failure) -> ListedExecution | None:
     stopped = failure.point.ending.stopped
     try:
         for found in islice(memory.aws.executions(failure.machine_arn), LIST_PAGE):
-            if stopped is None or (found.started or 0.0) < stopped:
-                return None
-            if not is_resume_name(ExecutionArn.parse(found.arn).name):
+            # Listings are by the start or by the end (listreader.py), so none of them ends the search.
+            is_later = stopped is not None and (found.started or 0.0) > stopped
+            if is_later and not is_resume_name(ExecutionArn.parse(found.arn).name):
                 return found
     except NotFoundError:
         pass

@@ -127,5 +127,11 @@ def given(options: argparse.Namespace, since: float, until: float | None) -> lis
 
 def named(options: argparse.Namespace, *names: str) -> list[str]:
     """Return the words of those of the options that were given."""
-    found = ((f"--{name.replace('_', '-')}", getattr(options, name)) for name in names)
-    return [word for option, value in found if value for word in (option, value)]
+    found = ((name, getattr(options, name)) for name in names)
+    return [word for name, value in found if value for word in option(name, value)]
+
+
+def option(name: str, value: str) -> tuple[str, ...]:
+    """Return the words of one option; one word where its value would be taken for an option itself."""
+    words = (f"--{name.replace('_', '-')}", value)
+    return ("=".join(words),) if value.startswith("-") else words

@@ -151,7 +151,8 @@ def _rest(options: argparse.Namespace, since: float, until: float | None) -> str
 def _again(options: argparse.Namespace, since: float, until: float | None) -> str:
     """Return the command without --dry-run."""
     chosen = selection.named(options, "definition", "from_state", "limit", "canary", "reason")
-    return shlex.join(["gotostate", "resume", *selection.given(options, since, until), *chosen])
+    waits = ["--wait"] if options.wait else []
+    return shlex.join(["gotostate", "resume", *selection.given(options, since, until), *chosen, *waits])
 
 
 def _on_stack(verb: str, options: argparse.Namespace, region: str) -> str:

@@ -62,7 +62,8 @@ def lines(planned: Planned, results: Results) -> Iterator[tuple[str, str]]:
 
 def facts(planned: Planned, results: Results | None) -> dict[str, Any]:
     """Return the plan and the results as data for JSON; results: None where nothing was to be done yet."""
-    return preview.facts(planned.preview) | {"results": results and _facts(results), "next": planned.rest}
+    following = planned.again if results is None and planned.preview.done else planned.rest
+    return preview.facts(planned.preview) | {"results": results and _facts(results), "next": following}
 
 
 def told(seen: Seen) -> str:

@@ -147,7 +147,7 @@ def _show(found: Found, now: float) -> None:
         cells = [_cells(row, now) for row in found.rows]
         for line, row in zip(table(header, cells, names=4), (None, *found.rows), strict=True):
             print(line)
-            for more in _below(row) if row else ():
+            for more in _below(row, line) if row else ():
                 print(f"  {printable(more)}")
     if found.unread:
         _show_unread(found)
@@ -166,8 +166,11 @@ def _show_unread(found: Found) -> None:
 
 
 def _cells(row: Row, now: float) -> tuple[str, ...]:
-    names = (_name(row.machine), _name(row.original), row.state or "-", row.error or "-")
-    return (*names, _told(row, now), duration(max(now - row.failed_at, 0)))
+    return (*_names(row), _told(row, now), duration(max(now - row.failed_at, 0)))
+
+
+def _names(row: Row) -> tuple[str, ...]:
+    return (_name(row.machine), _name(row.original), row.state or "-", row.error or "-")
 
 
 def _told(row: Row, now: float) -> str:
@@ -180,8 +183,10 @@ def _told(row: Row, now: float) -> str:
     return row.status
 
 
-def _below(row: Row) -> Iterator[str]:
+def _below(row: Row, line: str) -> Iterator[str]:
     """Yield text to copy from the screen, uncut whatever the width: the newest execution and what to type."""
+    if names := in_full(line, _names(row)):
+        yield names
     if row.newest != row.original and row.newest not in (row.next or ""):
         yield f"newest: {row.newest}"
     if row.next:

@@ -207,7 +207,7 @@ def _resumed_already(newest: Execution, wish: Wish, settings: Settings) -> GotoS
     if newest.status in ENDED_BADLY:
         advice = f"to continue from there: {command('resume', newest.arn, settings.command_options)}"
     elif newest.status == SUCCEEDED and wish.state:
-        again = command("resume", newest.arn, ("--from-state", wish.state, *settings.command_options))
+        again = command("resume", newest.arn, (*selection.option("from_state", wish.state), *settings.command_options))
         advice = f"to run that one again: {again}"
     return GotoStateError(
         f"this failure was resumed already, nothing was started; "
