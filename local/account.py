@@ -167,9 +167,14 @@ def accounts(number: int) -> Iterator[list[int]]:
         yield [stack.enter_context(_account(port)) for port in (first, *(any_free_port() for _ in range(number - 1)))]
 
 
+def endpoints() -> list[str]:
+    """Return the endpoints of all accounts of this run; none where `run` did not start it."""
+    return os.environ.get(ENDPOINTS, "").split()
+
+
 def claim() -> str | None:
     """Return the endpoint of an account that no other process of this run uses; None where there is none."""
-    for endpoint in os.environ.get(ENDPOINTS, "").split():
+    for endpoint in endpoints():
         with suppress(FileExistsError):
             Path(STATE, endpoint.rpartition(":")[2], "claimed").touch(exist_ok=False)
             return endpoint

@@ -1,12 +1,11 @@
 """No test but the end-to-end ones may reach an account, real or local; those of one account run one after the other."""
 
-import os
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
 import pytest
-from account import ENDPOINTS
+from account import endpoints
 from gotostate.errors import NoStackError
 from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
@@ -30,9 +29,8 @@ class _Scheduler(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no typ
     def _split_scope(self, nodeid: str) -> str:
         if not nodeid.startswith(_DEPLOYED):
             return nodeid
-        has_two = len(os.environ.get(ENDPOINTS, "").split()) > 1
         name = PurePosixPath(nodeid.partition("::")[0]).stem.removeprefix("test_")
-        return "second" if has_two and (name in _SECOND or nodeid.endswith("[second]")) else "first"
+        return "second" if len(endpoints()) > 1 and (name in _SECOND or nodeid.endswith("[second]")) else "first"
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _Scheduler:

@@ -35,7 +35,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session", autouse=True)
 def own_account() -> None:
     """Take one of the accounts that `make test` started, as other processes test in the others."""
-    if account.ENDPOINTS in os.environ:
+    if account.endpoints():
         endpoint = account.claim()
         assert endpoint, "more processes run end-to-end tests than there are accounts"
         os.environ["AWS_ENDPOINT_URL"] = endpoint

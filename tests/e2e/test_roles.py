@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import boto3
 import pytest
-from account import ENDPOINTS, STATE
+from account import STATE, endpoints
 from iam import integrations
 from iam.authorization import Call, Place
 from iam.recording import calls_in, distinct
@@ -69,7 +69,7 @@ RUNS: dict[str, Callable[[Stack], None]] = {
 }
 
 
-@pytest.fixture(scope="module", autouse=True, params=("first", "second")[: len(os.environ.get(ENDPOINTS, "-").split())])
+@pytest.fixture(scope="module", autouse=True, params=("first", "second")[: max(len(endpoints()), 1)])
 def own_half(request: pytest.FixtureRequest) -> str:
     """Judge the calls of each account behind the tests that ran there; tests/conftest.py reads the name."""
     return str(request.param)

@@ -15,7 +15,8 @@ _CUT = "..."
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, names: int) -> Iterator[str]:
     """Yield lines with aligned columns that fit the terminal.
 
-    names: so many columns, the first ones, hold names, of which the longest are cut; the others are shown whole.
+    names: so many columns, the first ones, hold names, of which the longest are cut; the others are shown whole. Where
+    names of a row are cut, a second line of its text shows them in full.
     """
     lines = [header, *(tuple(map(printable, row)) for row in rows)]
     widths = [max(map(columns, column)) for column in zip(*lines, strict=True)]
@@ -23,13 +24,9 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, names: int) -
     while sum(widths) > room and max(widths[:names]) > len(_CUT) + 1:
         widths[widths.index(max(widths[:names]))] -= 1
     for line in lines:
-        yield _GAP.join(_fitted(cell, width) for cell, width in zip(line, widths, strict=True)).rstrip()
-
-
-def in_full(line: str, names: Sequence[str]) -> str | None:
-    """Return the names of a row where its line has them cut; None where it shows them whole."""
-    whole = tuple(map(printable, names))
-    return None if all(name in line for name in whole) else ", ".join(whole)
+        shown = _GAP.join(_fitted(cell, width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        is_cut = any(columns(cell) > width for cell, width in zip(line, widths, strict=True))
+        yield f"{shown}\n  {', '.join(line[:names])}" if is_cut and line is not header else shown
 
 
 def _fitted(cell: str, width: int) -> str:

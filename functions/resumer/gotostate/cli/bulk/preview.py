@@ -8,7 +8,7 @@ from gotostate.cli.bulk import items as bulk_items
 from gotostate.cli.bulk.gathering import Gathered
 from gotostate.cli.bulk.items import Group, Item
 from gotostate.cli.caution import MOST_CALLS
-from gotostate.cli.table import in_full, table
+from gotostate.cli.table import table
 from gotostate.plain import duration, printable
 from gotostate.policy import Action
 
@@ -51,10 +51,8 @@ def lines(preview: Preview) -> Iterator[str]:
     groups = bulk_items.groups(preview.gathered.items)
     rows = [_cells(group) for group in groups]
     header = ("MACHINE", "STATE", "ERROR", "COUNT", "ACTION")
-    for line, group, row in zip(table(header, rows, names=3), (None, *groups), (None, *rows), strict=True):
+    for line, group in zip(table(header, rows, names=3), (None, *groups), strict=True):
         yield line
-        if row and (names := in_full(line, row[:3])):
-            yield f"  {names}"
         for more in _below(group) if group else ():
             yield f"  {printable(more)}"
     count, done = len(preview.gathered.items), len(preview.done)

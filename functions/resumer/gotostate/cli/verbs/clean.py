@@ -12,7 +12,7 @@ from gotostate.cli import selection
 from gotostate.cli.confirmation import confirm
 from gotostate.cli.options import add_dry_run, add_json, add_profile, add_region, add_verb, add_yes
 from gotostate.cli.selection import check_count
-from gotostate.cli.table import in_full, table
+from gotostate.cli.table import table
 from gotostate.cli.terminal import Exit, show, show_json
 from gotostate.errors import NotFoundError
 from gotostate.housekeeping import Marks
@@ -140,8 +140,6 @@ def _show(found: Sequence[Found], options: argparse.Namespace) -> None:
     rows = [(one.arn.rpartition(":")[2], _what(one)) for one in found]
     for line, one in zip(table(("MACHINE", "DELETE"), rows, names=1), (None, *found), strict=True):
         print(line)
-        if one and (name := in_full(line, (one.arn.rpartition(":")[2],))):
-            print(f"  {name}")
         if one and one.stays:
             print(f"  stays: {printable(one.stays)}")
     if options.all:

@@ -13,7 +13,7 @@ from gotostate.chains import Listed
 from gotostate.cli import failuresjson, selection
 from gotostate.cli.account import parameters
 from gotostate.cli.options import add_json, add_profile, add_region, add_stack, add_verb
-from gotostate.cli.table import in_full, table
+from gotostate.cli.table import table
 from gotostate.cli.terminal import Exit, show_json
 from gotostate.memory import Memory
 from gotostate.plain import duration, printable, timestamp
@@ -69,12 +69,13 @@ def _run(options: argparse.Namespace) -> Exit:
     now = _now()
     since, until = selection.times(options, now)
     memory = Memory(selection.connect(options))
+    region = memory.aws.client.meta.region_name
     machines = selection.machines(memory.aws, options, memory)
     listed = listing.joined(memory, machines, since=since, until=until, unresolved=options.unresolved)
     needs_all = options.group or options.state is not None or options.error is not None
     limit = int(options.limit) if options.limit else None if needs_all else _default_limit(listed)
     _say_how_long(listed if needs_all else listed[:limit])
-    settings = parameters(options.stack, memory.aws.client.meta.region_name, options.profile).settings
+    settings = parameters(options.stack, region, options.profile).settings
     found = listing.looked_at(
         memory,
         listed,
@@ -92,7 +93,6 @@ def _run(options: argparse.Namespace) -> Exit:
         show_json(failuresjson.of_failures(found.rows, unread, settings.command_options))
         _say_what_is_left(found, is_limited=options.limit is not None)
     elif not machines:
-        region = memory.aws.client.meta.region_name
         print(f"no state machine in {region} has opted in: tag one gotostate=resume, or name some with --state-machine")
     elif not found.rows and not found.more:
         which = " that match" if options.state or options.error or options.unresolved else ""
@@ -147,7 +147,7 @@ def _show(found: Found, now: float) -> None:
         cells = [_cells(row, now) for row in found.rows]
         for line, row in zip(table(header, cells, names=4), (None, *found.rows), strict=True):
             print(line)
-            for more in _below(row, line) if row else ():
+            for more in _below(row) if row else ():
                 print(f"  {printable(more)}")
     if found.unread:
         _show_unread(found)
@@ -166,11 +166,8 @@ def _show_unread(found: Found) -> None:
 
 
 def _cells(row: Row, now: float) -> tuple[str, ...]:
-    return (*_names(row), _told(row, now), duration(max(now - row.failed_at, 0)))
-
-
-def _names(row: Row) -> tuple[str, ...]:
-    return (_name(row.machine), _name(row.original), row.state or "-", row.error or "-")
+    names = (_name(row.machine), _name(row.original), row.state or "-", row.error or "-")
+    return (*names, _told(row, now), duration(max(now - row.failed_at, 0)))
 
 
 def _told(row: Row, now: float) -> str:
@@ -178,25 +175,22 @@ def _told(row: Row, now: float) -> str:
     if row.status is Status.RUNNING and row.attempt:
         return f"{row.status} {row.attempt} of {row.max_attempts}"
     if row.status is Status.WAITING and row.until is not None:
-        until, today = datetime.fromtimestamp(row.until, UTC), datetime.fromtimestamp(now, UTC)
-        return f"{row.status} until {until:{'%H:%MZ' if until.date() == today.date() else '%m-%d %H:%MZ'}}"
+        return f"{row.status} until {_minute(row.until, now, '%m-%d')}"
     return row.status
 
 
-def _below(row: Row, line: str) -> Iterator[str]:
+def _below(row: Row) -> Iterator[str]:
     """Yield text to copy from the screen, uncut whatever the width: the newest execution and what to type."""
-    if names := in_full(line, _names(row)):
-        yield names
     if row.newest != row.original and row.newest not in (row.next or ""):
         yield f"newest: {row.newest}"
     if row.next:
         yield f"next: {row.next}"
 
 
-def _minute(time: float, now: float) -> str:
-    """Write a time to the minute, in UTC, with the day where that is not today."""
+def _minute(time: float, now: float, day: str = "%Y-%m-%d") -> str:
+    """Write a time to the minute, in UTC, with the day, in a form of strftime, where that is not today."""
     moment, today = datetime.fromtimestamp(time, UTC), datetime.fromtimestamp(now, UTC)
-    return f"{moment:%H:%MZ}" if moment.date() == today.date() else f"{moment:%Y-%m-%d %H:%MZ}"
+    return f"{moment:{'%H:%MZ' if moment.date() == today.date() else f'{day} %H:%MZ'}}"
 
 
 def _show_groups(groups: Sequence[Group], now: float) -> None:
@@ -213,10 +207,8 @@ def _show_groups(groups: Sequence[Group], now: float) -> None:
         )
         for group in groups
     ]
-    for line, group in zip(table(header, cells, names=3), (None, *cells), strict=True):
+    for line in table(header, cells, names=3):
         print(line)
-        if group and (names := in_full(line, group[:3])):
-            print(f"  {names}")
 
 
 def _name(arn: str) -> str:
